@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The finished head: all that the scene, the exports and the views need to know of a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PARTS = ("skin", "eyes", "lashes", "teeth", "tongue")
+"""What a polygon belongs to; ``Head.polygon_parts`` holds indices into this tuple. Each part is
+one material slot in Blender."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted, textured head in head axes (see the package): metres, x to the person's left,
+    y up, z out of the face, origin on the turning axis at the height of the eyes."""
+
+    vertices: NDArray[np.float32]
+    """(V, 3) metres: the neutral face of this person."""
+    polygons: NDArray[np.int32]
+    """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
+    polygon_uvs: NDArray[np.float32]
+    """(F, 4, 2) texture coordinates of the corners, u right, v up, 0..1 (unused corner: 0)."""
+    polygon_parts: NDArray[np.uint8]
+    """(F,) index into :data:`PARTS`."""
+    expression_names: tuple[str, ...]
+    """The 52 ARKit names, for example ``jawOpen``."""
+    expression_deltas: NDArray[np.float32]
+    """(52, V, 3) metres that each expression adds at strength 1."""
+    expression: NDArray[np.float32]
+    """(52,) strengths 0..1 found in the photo."""
+    fade: NDArray[np.float32]
+    """(V,) 1 on the head, falling to 0 at the cut of the bust: brightness in the hologram."""
+    texture: NDArray[np.uint8]
+    """(S, S, 4) sRGB and alpha, first row on top (v = 1). Alpha is below 255 on the lashes only."""
+
+    def posed_vertices(self) -> NDArray[np.float32]:
+        """(V, 3) metres: the face with the photo's expression."""
+        moved = np.tensordot(self.expression, self.expression_deltas, axes=1)
+        return np.asarray(self.vertices + moved, dtype=np.float32)
