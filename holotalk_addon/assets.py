@@ -634,7 +634,9 @@ def fetch_with_bar() -> list[AssetPackage]:
         return fetch(say=lambda line: print(line, file=sys.stderr, flush=True))
     from tqdm import tqdm
 
-    total = sum(package.archive_size for package in PACKAGES)
+    total = sum(package.archive_size for package in _needed(PACKAGES))
+    if not total:
+        return []
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
 
         def show(fraction: float) -> None:
