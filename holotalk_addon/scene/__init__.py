@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Head -> Blender: the head object, the four cameras, the hologram scene, renders and exports.
+
+With ``ui``, the only rooms that import ``bpy``. Everything that is made here carries the custom
+property ``holotalk``, so that a new hologram replaces the old one and touches nothing else.
+"""

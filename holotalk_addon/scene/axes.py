@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where head axes become Blender's: x to the person's left, the face toward -y, z up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def to_blender(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """(..., 3) head axes (x, y, z) -> (..., 3) Blender's (x, -z, y).
+
+    This is a rotation, so windings stay, and a yaw about the head's y is the same angle about Blender's z.
+    """
+    p = np.asarray(points, dtype=np.float32)
+    return np.stack([p[..., 0], -p[..., 2], p[..., 1]], axis=-1)
+
+
+def from_blender(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """The inverse of :func:`to_blender`."""
+    p = np.asarray(points, dtype=np.float32)
+    return np.stack([p[..., 0], p[..., 2], -p[..., 1]], axis=-1)

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering the hologram to a video or a still, and single views.
+
+Every output takes two passes: the views are rendered to PNGs in a temporary folder, then laid out
+as image strips by a temporary sequencer scene whose result equals that of the four scene
+strips. So a turntable needs one camera only: camera k at a frame sees what camera 0 sees a
+quarter turn of the loop away, k times. And work can be stopped between frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OptionError, OutputError
+from ..head.head import Head
+from ..hologram.framing import frame_view, lit_points
+from ..hologram.motion import FIRST_FRAME, LoopMotion
+from ..progress import Progress, silent
+from . import compat
+from .head_object import make_head_object
+from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
+from .own import TAG, tag
+from .quiet import quiet
+from .rig import UP_AXIS, make_camera
+
+LAYOUT_NAME = "HoloTalk Video"
+VIEWS_SHARE = 0.88
+"""Of the time a video takes, about so much goes into its views; the rest is layout and encoding."""
+FRAMES_PER_CALL = 8
+"""Rendering several frames in one call spares Blender's start-up for each; between the calls the
+caller can cancel."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that replaces it in one step if all goes well, and is removed
+    if not.
+
+    Raises:
+        OutputError: The folder does not exist or cannot be written.
+
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} does not exist: create it, or choose another.")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: give the name of a file.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=".holotalk-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"Cannot write in {path.parent}: {error.strerror}.") from error
+    os.close(handle)
+    beside = Path(name)
+    try:
+        # mkstemp makes private files; give the result what any new file of the user gets.
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)
+        yield beside
+        try:
+            beside.replace(path)
+        except OSError as error:
+            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def render_hologram(hologram: HologramScene, path: Path, progress: Progress = silent) -> None:
+    """Render the hologram to ``path``: a ``.mp4`` of the whole loop, or a ``.png`` of its first frame.
+
+    Args:
+        hologram: What :func:`build_hologram` returned.
+        path: The output; an existing one is replaced in one step when the new one is complete.
+        progress: Told the fraction done; whatever it raises ends the render and leaves no file.
+
+    Raises:
+        OptionError: Another extension.
+        OutputError: The output cannot be written.
+
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".mp4", ".png"):
+        raise OptionError(f"Cannot write '{path.name}': choose a name that ends in .mp4 or .png.")
+    first, frames = FIRST_FRAME, hologram.motion.frames
+    with (
+        replacing(path) as beside,
+        tempfile.TemporaryDirectory(prefix="holotalk-") as folder,
+        _plain_texture_filter(),
+    ):
+        shown = range(first, first + (frames if kind == ".mp4" else 1))
+        sequences = _render_panels(hologram, Path(folder), shown, progress)
+        with _layout_scene(hologram, sequences) as scene:
+            if kind == ".mp4":
+                compat.output_mp4(scene)
+            else:
+                compat.output_png(scene, alpha=False)
+            scene.render.filepath = str(beside)
+            _run(scene, shown if kind == ".mp4" else None, _portion(progress, VIEWS_SHARE, 1.0))
+        if beside.stat().st_size == 0:
+            raise OutputError(f"Blender wrote nothing to {path}: is the disk full?")
+        progress(1.0)
+
+
+def _portion(progress: Progress, start: float, end: float) -> Progress:
+    """A progress of its own for the share ``start`` .. ``end`` of the whole."""
+    return lambda part: progress(start + (end - start) * part)
+
+
+def fast_way_holds(hologram: HologramScene) -> bool:
+    """Whether one camera's frames make all four panels: a turntable whose keys nobody has edited,
+    of a head that does nothing but turn, painted with unlit materials.
+    """
+    if hologram.motion.kind != "turntable" or len(hologram.views) != 4:
+        return False
+    turntable, head = bpy.data.objects[hologram.turntable], bpy.data.objects[hologram.head]
+    blocks = [head, head.data, head.data.shape_keys, *(bpy.data.objects[c] for c in hologram.cameras)]
+    blocks += [turntable] if _curves_of(turntable) != 1 else []
+    if any(_is_animated(block) for block in blocks):
+        return False
+    if any("Unlit" not in material.node_tree.nodes for material in head.data.materials):
+        return False
+    curve = compat.fcurve(turntable, "rotation_euler", UP_AXIS)
+    motion = hologram.motion
+    frames = range(FIRST_FRAME, FIRST_FRAME + motion.frames)
+    return all(abs(np.degrees(curve.evaluate(f)) - motion.yaw_at(f)) < 0.01 for f in frames)
+
+
+def _is_animated(block: Any) -> bool:
+    data = block.animation_data
+    return data is not None and (data.action is not None or len(data.drivers) > 0 or len(data.nla_tracks) > 0)
+
+
+def _curves_of(block: Any) -> int:
+    """How many F-curves a data-block's action moves it with."""
+    data = block.animation_data
+    if data is None or data.action is None:
+        return 0
+    return sum(
+        len(bag.fcurves)
+        for layer in data.action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if bag.slot_handle == data.action_slot_handle
+    )
+
+
+def _render_panels(
+    hologram: HologramScene, folder: Path, shown: range, progress: Progress
+) -> list[list[Path]]:
+    """Render what the panels need; returns for each of the four its pictures, frame by frame."""
+    first, total = FIRST_FRAME, hologram.motion.frames
+    fast = fast_way_holds(hologram)
+    if fast:
+        # Camera k sees the head turned back by k quarters: as camera 0 does k quarters earlier.
+        needed = [[first + (f - first - k * total // 4) % total for f in shown] for k in range(4)]
+        wanted = {0: sorted({f for row in needed for f in row})}
+        source = [0, 0, 0, 0]
+    else:
+        still = hologram.motion.kind == "still" and not _anything_animated(hologram)
+        row = [first] * len(shown) if still else list(shown)
+        needed = [row] * 4
+        source = [k % len(hologram.views) for k in range(4)]
+        wanted = {view: sorted(set(row)) for view in range(len(hologram.views))}
+    count, done = sum(len(frames) for frames in wanted.values()), 0
+    for view, frames in wanted.items():
+        scene = bpy.data.scenes[hologram.views[view]]
+        render_frames(
+            scene,
+            frames,
+            folder / f"{view}_",
+            _portion(progress, VIEWS_SHARE * done / count, VIEWS_SHARE * (done + len(frames)) / count),
+        )
+        done += len(frames)
+    return [[folder / f"{source[k]}_{f:05d}.png" for f in needed[k]] for k in range(4)]
+
+
+def _anything_animated(hologram: HologramScene) -> bool:
+    head, turntable = bpy.data.objects[hologram.head], bpy.data.objects[hologram.turntable]
+    blocks = [head, head.data, head.data.shape_keys, *(bpy.data.objects[c] for c in hologram.cameras)]
+    one_key = _curves_of(turntable) == 1 and (
+        len(compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points) == 1
+    )
+    return any(_is_animated(block) for block in blocks) or not one_key
+
+
+def render_frames(scene: Any, frames: Sequence[int], stem: Path, progress: Progress) -> None:
+    """Render frames of a view scene to ``<stem><frame, five digits>.png``, RGBA."""
+    compat.output_png(scene, alpha=True)
+    kept = scene.render.filepath
+    scene.render.filepath = f"{stem}#####"
+    done = 0
+    try:
+        for chunk in _chunks(frames):
+            _run(
+                scene,
+                chunk,
+                _portion(progress, done / len(frames), (done + len(chunk)) / len(frames)),
+            )
+            done += len(chunk)
+    finally:
+        scene.render.filepath = kept
+
+
+def _chunks(frames: Sequence[int]) -> Iterator[range]:
+    """Runs of consecutive frames, of at most :data:`FRAMES_PER_CALL`."""
+    start = last = None
+    for frame in frames:
+        if start is None or last is None:
+            start = last = frame
+        elif frame == last + 1 and frame - start < FRAMES_PER_CALL:
+            last = frame
+        else:
+            yield range(start, last + 1)
+            start = last = frame
+    if start is not None and last is not None:
+        yield range(start, last + 1)
+
+
+@contextlib.contextmanager
+def _plain_texture_filter() -> Iterator[None]:
+    """Without anisotropic filtering: on Mesa's software renderer it draws stray texels, single
+    pixels of another part of the texture, where a surface is seen at a grazing angle.
+    """
+    preferences = bpy.context.preferences
+    kept, dirty = preferences.system.anisotropic_filter, preferences.is_dirty
+    preferences.system.anisotropic_filter = "FILTER_0"
+    try:
+        yield
+    finally:
+        preferences.system.anisotropic_filter = kept
+        preferences.is_dirty = dirty
+
+
+def _run(scene: Any, frames: range | None, progress: Progress) -> None:
+    """One render call: of some frames to the scene's path, or of a still (``None``).
+
+    Blender swallows exceptions of its handlers, so what ``progress`` raises waits until the call has ended.
+    """
+    raised: list[BaseException] = []
+    written = 0
+
+    def told(*_: object) -> None:
+        nonlocal written
+        written += 1
+        if not raised:
+            try:
+                progress(min(1.0, written / len(frames or [0])))
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                raised.append(error)
+
+    handlers = bpy.app.handlers.render_write
+    handlers.append(told)
+    kept = scene.frame_start, scene.frame_end, scene.frame_current
+    try:
+        with quiet():
+            if frames is None:
+                scene.frame_set(FIRST_FRAME)
+                bpy.ops.render.render(write_still=True, scene=scene.name)
+            else:
+                scene.frame_start, scene.frame_end = frames[0], frames[-1]
+                bpy.ops.render.render(animation=True, scene=scene.name)
+    finally:
+        handlers.remove(told)
+        scene.frame_start, scene.frame_end = kept[:2]
+        scene.frame_set(kept[2])
+    if raised:
+        raise raised[0]
+
+
+@contextlib.contextmanager
+def _layout_scene(hologram: HologramScene, sequences: Sequence[Sequence[Path]]) -> Iterator[Any]:
+    """A temporary scene whose sequencer lays four picture sequences out as the panels."""
+    scene = make_scene(LAYOUT_NAME, hologram.layout.frame, hologram.motion, "workbench", None)
+    try:
+        scene.render.film_transparent = False
+        strips = compat.strips(scene)
+        for k, pictures in enumerate(sequences):
+            strip = strips.new_image(
+                name=hologram.layout.panels[k].name,
+                filepath=str(pictures[0]),
+                channel=k + 1,
+                frame_start=FIRST_FRAME,
+                fit_method="ORIGINAL",
+            )
+            for picture in pictures[1:]:
+                strip.elements.append(picture.name)
+            strip.frame_final_duration = len(pictures)
+            place_strip(strip, hologram.layout, k)
+        yield scene
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def render_views(
+    head: Head,
+    yaws: Sequence[float],
+    size: int = 512,
+    engine: str = "auto",
+    progress: Progress = silent,
+) -> list[NDArray[np.uint8]]:
+    """Single unmirrored views of a head with the photo's expression, on black.
+
+    Args:
+        head: The person.
+        yaws: Degrees the head is turned: at +90 the nose points to the picture's right.
+        size: Side of the pictures in pixels.
+        engine: As for :func:`build_hologram`.
+        progress: Told the fraction done.
+
+    Returns:
+        One (size, size, 3) sRGB picture for each yaw, first row on top. Scale and centre are the
+        same for any choice of yaws. The open file is as it was.
+
+    """
+    from PIL import Image
+
+    if not 16 <= size <= 8192:
+        raise OptionError(f"A view of {size} pixels cannot be rendered: choose 16 to 8192.")
+    before = _blocks()
+    try:
+        collection = tag(bpy.data.collections.new("HoloTalk Views"), "views")
+        obj = make_head_object(head, collection)
+        framing = frame_view(lit_points(head), size)
+        # One frame for each yaw: the camera goes round, the head stands.
+        motion = LoopMotion("still", max(1, len(yaws)), 24)
+        scene = make_scene("HoloTalk Views", (size, size), motion, engine, make_black_world())
+        scene.collection.children.link(collection)
+        scene.camera = make_camera("HoloTalk View", framing, 0.0, None, collection)
+        scene.render.film_transparent = False
+        for frame, yaw in enumerate(yaws, FIRST_FRAME):
+            obj.rotation_euler[UP_AXIS] = np.radians(yaw)
+            obj.keyframe_insert("rotation_euler", index=UP_AXIS, frame=frame)
+        if len(yaws):
+            tag(obj.animation_data.action, "views")
+        with tempfile.TemporaryDirectory(prefix="holotalk-") as folder, _plain_texture_filter():
+            frames = range(FIRST_FRAME, FIRST_FRAME + len(yaws))
+            render_frames(scene, frames, Path(folder) / "view_", progress)
+            pictures = []
+            for frame in frames:
+                with Image.open(Path(folder) / f"view_{frame:05d}.png") as picture:
+                    pictures.append(np.asarray(picture.convert("RGB"), dtype=np.uint8))
+            return pictures
+    finally:
+        _remove_since(before)
+
+
+def write_views(
+    head: Head,
+    yaws: Sequence[float],
+    folder: Path,
+    size: int = 512,
+    *,
+    engine: str = "auto",
+    progress: Progress = silent,
+) -> list[Path]:
+    """:func:`render_views` to ``view_<yaw>.png`` in ``folder``, which must exist; returns the paths."""
+    from PIL import Image
+
+    paths = []
+    for yaw, picture in zip(yaws, render_views(head, yaws, size, engine, progress), strict=True):
+        path = Path(folder) / f"view_{yaw:g}.png"
+        with replacing(path) as beside:
+            Image.fromarray(picture).save(beside)
+        paths.append(path)
+    return paths
+
+
+def _own_kinds() -> tuple[Any, ...]:
+    data = bpy.data
+    return (
+        data.scenes, data.collections, data.objects, data.meshes, data.cameras, data.materials,
+        data.images, data.worlds, data.actions,
+    )  # fmt: skip
+
+
+def _blocks() -> set[int]:
+    return {block.session_uid for blocks in _own_kinds() for block in blocks}
+
+
+def _remove_since(before: set[int]) -> None:
+    """Remove HoloTalk's data-blocks that were made since ``before``."""
+    for blocks in _own_kinds():
+        for block in list(blocks):
+            if block.session_uid not in before and block.get(TAG) is not None:
+                blocks.remove(block)
