@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photo -> Face: detection, 68 landmarks, 468-point mesh, iris, pose, person mask.
+
+    photo = read_photo("portrait.jpg")
+    models = FaceModels.load(find_asset, canonical_mesh)
+    face = pick_face(find_faces(photo, models), 1)
+    mask = person_mask(photo, face, models)
+
+Importing this package imports none of Pillow, OpenCV, dlib and LiteRT: the names below are looked up
+in their modules when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .find import Face, find_faces, pick_face
+    from .landmarks68 import landmarks68_from_mesh
+    from .mask import person_mask
+    from .mesh import mesh_on_crop
+    from .networks import FaceModels, Network
+    from .photo import Photo, photo_from_pixels, read_photo
+    from .pose import angles_from_rotation, pose_six_points, rotation_from_angles
+
+__all__ = [
+    "Face",
+    "FaceModels",
+    "Network",
+    "Photo",
+    "angles_from_rotation",
+    "find_faces",
+    "landmarks68_from_mesh",
+    "mesh_on_crop",
+    "person_mask",
+    "photo_from_pixels",
+    "pick_face",
+    "pose_six_points",
+    "read_photo",
+    "rotation_from_angles",
+]
+
+_HOMES = {
+    "Face": "find",
+    "FaceModels": "networks",
+    "Network": "networks",
+    "Photo": "photo",
+    "angles_from_rotation": "pose",
+    "find_faces": "find",
+    "landmarks68_from_mesh": "landmarks68",
+    "mesh_on_crop": "mesh",
+    "person_mask": "mask",
+    "photo_from_pixels": "photo",
+    "pick_face": "find",
+    "pose_six_points": "pose",
+    "read_photo": "photo",
+    "rotation_from_angles": "pose",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

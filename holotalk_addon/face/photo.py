@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picture file -> :class:`Photo`: upright 8-bit sRGB pixels of a workable size, and the focal length.
+
+What users hand in is read by its content, never by the name's ending: phones write Display P3 and
+EXIF-rotated JPEGs, scanners write 16-bit TIFF and CMYK, background removers write RGBA.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from ..errors import PhotoError
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
+"""Pillow's names of the formats that are read. A closed list: Pillow's others include EPS, which
+would run Ghostscript on a stranger's file."""
+
+FORMATS_FOR_USERS = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM work"
+
+SMALLEST_SIDE = 32
+"""Pixels. A face needs 24 px; with less than this around it no detector has anything to go by."""
+
+MOST_PIXELS = 400_000_000
+"""Decoded pixels that are taken on (20,000 x 20,000): 1.2 GB as 8-bit RGB, the most that still leaves
+the whole program below 1.5 GB."""
+
+MOST_PIXELS_JPEG = 4_000_000_000
+"""A JPEG is decoded at 1/2, 1/4 or 1/8 straight away, so its size in the file matters little."""
+
+PILLOW_PIXELS = 120_000_000
+"""From here on pictures other than JPEG go through OpenCV: Pillow holds RGB in four bytes a pixel
+and its resampling needs a further copy, OpenCV holds three."""
+
+DEFAULT_FOCAL_PER_SIDE = 1.5
+"""Focal length over the longer side where the file does not tell: the project's contract. It is a
+54 mm lens on a 36 mm wide film, between a phone's selfie camera (about 0.8) and a portrait lens
+(about 2.4)."""
+
+PLAUSIBLE_FOCAL_PER_SIDE = (0.35, 20.0)
+"""EXIF values outside (angles of view over 110 or under 3 degrees) are writing errors."""
+
+FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+
+# EXIF tag numbers (Exif 2.32, table 4 and following).
+_ORIENTATION = 0x0112
+_EXIF_IFD = 0x8769
+_FOCAL_LENGTH = 0x920A
+_PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+_PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
+_FOCAL_LENGTH_35 = 0xA405
+
+_DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    KeyError,
+    IndexError,
+)
+"""What Pillow's readers raise on damaged files."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture, upright, in sRGB, ready to work on."""
+
+    path: Path
+    """The file it came from."""
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) sRGB, C-contiguous: the working picture. Transparent parts show mid grey."""
+    alpha: NDArray[np.uint8] | None
+    """(H, W), 255 = opaque; ``None`` where the file has no transparency (or is opaque all over)."""
+    original_width: int
+    """Pixels in the file, EXIF orientation applied."""
+    original_height: int
+    """Pixels in the file, EXIF orientation applied."""
+    scale: float
+    """Working pixels over original pixels, at most 1."""
+    focal_px: float
+    """Focal length in working pixels. See :func:`focal_length`."""
+    focal_from_exif: bool
+    """False where ``focal_px`` is the default of 1.5 times the longer side."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for the user about what was odd in the file."""
+
+    @property
+    def width(self) -> int:
+        """Working pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Working pixels."""
+        return int(self.pixels.shape[0])
+
+
+def photo_from_pixels(
+    pixels: NDArray[np.uint8], focal_px: float | None = None, path: Path | None = None
+) -> Photo:
+    """Wrap pixels that did not come from a file (a frame of a film, a render) as a :class:`Photo`.
+
+    ``pixels`` is (H, W, 3) uint8 sRGB; ``focal_px`` defaults to 1.5 times the longer side.
+    """
+    height, width = pixels.shape[:2]
+    default = DEFAULT_FOCAL_PER_SIDE * max(width, height)
+    return Photo(
+        path=path or Path("picture"),
+        pixels=np.ascontiguousarray(pixels),
+        alpha=None,
+        original_width=width,
+        original_height=height,
+        scale=1.0,
+        focal_px=default if focal_px is None else focal_px,
+        focal_from_exif=False,
+    )
+
+
+def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
+    """Read a picture file as a :class:`Photo` whose longer side has at most ``max_side`` pixels.
+
+    EXIF orientation is applied; embedded colour profiles are converted to sRGB; grey, palette, CMYK,
+    16-bit and floating-point pictures become 8-bit RGB; of animations the first frame is taken.
+    Transparent parts are laid over mid grey: black or white would melt into dark hair or a pale
+    forehead, and the colours hidden under full transparency are arbitrary.
+
+    Raises :class:`~holotalk_addon.errors.PhotoError` where there is no readable picture.
+    """
+    path = Path(path)
+    _check_file(path)
+    warnings: list[str] = []
+    with _bomb_limit_lifted():
+        try:
+            with Image.open(path, formats=_known_formats()) as image:
+                colour: Image.Image | NDArray[np.uint8]
+                alpha: NDArray[np.uint8] | None = None
+                size_in_file = (int(image.size[0]), int(image.size[1]))
+                _check_size(path, size_in_file, image.format)
+                exif = _read_exif(image, warnings)
+                profile = image.info.get("icc_profile")
+                if image.format not in ("JPEG", "MPO") and math.prod(size_in_file) > PILLOW_PIXELS:
+                    colour = _decode_with_cv2(path, max_side)
+                    profile = None
+                else:
+                    # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
+                    image.draft(image.mode, (max_side, max_side))
+                    colour, alpha = _decode_with_pillow(image, max_side)
+        except UnidentifiedImageError as error:
+            # Pillow does not know TIFFs of three times 16 bits; OpenCV does.
+            if not _is_tiff(path):
+                raise PhotoError(_not_a_picture(path)) from error
+            colour = _decode_with_cv2(path, max_side)
+            alpha = None
+            size_in_file, exif, profile = _tiff_size(path, colour), {}, None
+        except PhotoError:
+            raise
+        except MemoryError as error:
+            raise PhotoError(
+                f"{path} is too large for this computer's memory. Make it smaller (8000 pixels are plenty)."
+            ) from error
+        except _DECODING_ERRORS as error:
+            raise PhotoError(
+                f"{path} is damaged or only half there ({_one_line(error)}). "
+                "Copy or export the picture again."
+            ) from error
+    pixels = _to_srgb(colour, profile, warnings)
+    orientation = exif.get(_ORIENTATION, 1)
+    pixels = _upright(pixels, orientation)
+    if alpha is not None:
+        alpha = _upright(alpha, orientation)
+        pixels = _over_mid_grey(pixels, alpha)
+    original_width, original_height = size_in_file
+    if orientation in (5, 6, 7, 8):
+        original_width, original_height = original_height, original_width
+    height, width = pixels.shape[:2]
+    scale = max(width, height) / max(original_width, original_height)
+    focal, from_exif = focal_length(exif, size_in_file)
+    return Photo(
+        path=path,
+        pixels=pixels,
+        alpha=alpha,
+        original_width=original_width,
+        original_height=original_height,
+        scale=scale,
+        focal_px=focal * scale,
+        focal_from_exif=from_exif,
+        warnings=tuple(warnings),
+    )
+
+
+def focal_length(exif: dict[int, Any], size: tuple[int, int]) -> tuple[float, bool]:
+    """Focal length in pixels of the picture in the file, and whether EXIF told it.
+
+    ``exif`` maps tag numbers to values, ``size`` is (width, height) in the file. In this order:
+
+    1. FocalLengthIn35mmFilm, by the diagonal as CIPA DCG-001 defines that equivalence:
+       ``f35 / 43.27 mm * diagonal in pixels`` (the same as ``f35 / 36 mm * longer side`` at 3:2).
+    2. FocalLength times FocalPlaneXResolution, which is pixels of the sensor over its width, brought
+       from the size at capture (PixelXDimension) to the size in the file.
+    3. 1.5 times the longer side.
+
+    A picture whose proportions are not those at capture has been cropped, so that neither of the first
+    two holds; likewise implausible values: the default then.
+    """
+    width, height = size
+    longer = max(width, height)
+    default = DEFAULT_FOCAL_PER_SIDE * longer
+    captured_x, captured_y = _number(exif.get(_PIXEL_X)), _number(exif.get(_PIXEL_Y))
+    if captured_x and captured_y:
+        captured = max(captured_x, captured_y) / min(captured_x, captured_y)
+        if abs(captured / (longer / min(width, height)) - 1.0) > 0.02:
+            return default, False
+    focal = 0.0
+    film = _number(exif.get(_FOCAL_LENGTH_35))
+    millimetres = _number(exif.get(_FOCAL_LENGTH))
+    resolution = _number(exif.get(_PLANE_X_RESOLUTION))
+    if film:
+        focal = film / FILM_DIAGONAL_MM * math.hypot(width, height)
+    elif millimetres and resolution:
+        unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(_number(exif.get(_PLANE_UNIT)) or 2), 25.4)
+        resized = longer / max(captured_x, captured_y) if captured_x and captured_y else 1.0
+        focal = millimetres * resolution / unit_mm * resized
+    low, high = PLAUSIBLE_FOCAL_PER_SIDE
+    if not low * longer <= focal <= high * longer:
+        return default, False
+    return focal, True
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise PhotoError(f"{path} is a folder. Give the picture file itself.")
+        if not path.exists():
+            raise PhotoError(f"There is no file {path}. Check the name and the folder.")
+        if not path.is_file():
+            raise PhotoError(f"{path} is not an ordinary file. Give a picture file.")
+        if path.stat().st_size == 0:
+            raise PhotoError(f"{path} is empty (zero bytes). Copy or export the picture again.")
+        with path.open("rb") as file:
+            head = file.read(16)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise PhotoError(f"{path} cannot be opened ({_one_line(error)}).") from error
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        raise PhotoError(f"{path} is a HEIC picture, which cannot be read here. Convert it to JPEG first.")
+
+
+def _check_size(path: Path, size: tuple[int, int], kind: str | None) -> None:
+    width, height = size
+    if min(width, height) < SMALLEST_SIDE:
+        raise PhotoError(
+            f"{path} has only {width} x {height} pixels. Use a photo whose face is at least 100 pixels wide."
+        )
+    if width * height > (MOST_PIXELS_JPEG if kind in ("JPEG", "MPO") else MOST_PIXELS):
+        raise PhotoError(
+            f"{path} has {width} x {height} pixels, too many to read. "
+            "Make it smaller (8000 pixels are plenty) or save it as JPEG."
+        )
+
+
+@contextmanager
+def _bomb_limit_lifted() -> Iterator[None]:
+    """Pillow refuses pictures of 179 megapixels and warns from 89; the limits above replace that, and
+    they guard memory, not a number of pixels. The program's own setting comes back afterwards.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _known_formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _not_a_picture(path: Path) -> str:
+    return f"{path} is not a picture that can be read ({FORMATS_FOR_USERS})."
+
+
+def _one_line(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:120]
+
+
+def _number(value: Any) -> float:
+    """A finite positive number from an EXIF value, else 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+    return number if math.isfinite(number) and number > 0.0 else 0.0
+
+
+def _read_exif(image: Image.Image, warnings: list[str]) -> dict[int, Any]:
+    try:
+        exif = image.getexif()
+        return {**dict(exif), **exif.get_ifd(_EXIF_IFD)}
+    except (*_DECODING_ERRORS, TypeError, AttributeError):
+        warnings.append("The camera's notes in the file (EXIF) are damaged: the picture may lie on its side.")
+        return {}
+
+
+def _fitting(width: int, height: int, max_side: int) -> tuple[int, int]:
+    factor = min(1.0, max_side / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _decode_with_pillow(
+    image: Image.Image, max_side: int
+) -> tuple[Image.Image | NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The working-size picture in its own colours (L, RGB, CMYK or LAB), and its alpha if it has any."""
+    image.load()
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_deep_grey_to_8_bit(np.asarray(image)))
+    if image.mode in ("P", "PA") or (image.mode in ("1", "L", "RGB") and "transparency" in image.info):
+        image = image.convert("RGBA")
+    elif image.mode == "La":
+        image = image.convert("LA")
+    elif image.mode in ("RGBa", "RGBX"):
+        image = image.convert("RGBA" if image.mode == "RGBa" else "RGB")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("YCbCr", "HSV"):
+        image = image.convert("RGB")
+    size = _fitting(*image.size, max_side)
+    if size != image.size:
+        # Pillow weighs the colours of RGBA and LA by their alpha here, as it must be.
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    alpha: NDArray[np.uint8] | None = None
+    if image.mode in ("RGBA", "LA"):
+        alpha = np.array(image.getchannel("A"), dtype=np.uint8)
+        image = image.convert(image.mode[:-1])
+        if int(alpha.min()) == 255:
+            alpha = None
+    return image, alpha
+
+
+def _deep_grey_to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """16-bit, 32-bit and floating-point grey as 8-bit: by the full range of 16 bits, by 0..1 for
+    floating point, and by the largest value where that exceeds it.
+    """
+    if values.dtype == bool:
+        return values.astype(np.uint8) * np.uint8(255)
+    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    highest = float(numbers.max(initial=0.0))
+    if values.dtype.kind == "f":
+        full = 1.0 if highest <= 1.0 else max(255.0, highest)
+    else:
+        full = 255.0 if values.dtype.itemsize > 2 and highest <= 255.0 else max(65535.0, highest)
+    return np.clip(numbers * (255.0 / full) + 0.5, 0.0, 255.0).astype(np.uint8)
+
+
+def _decode_with_cv2(path: Path, max_side: int) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB through OpenCV, as stored (no orientation): huge pictures, and 16-bit TIFFs."""
+    import cv2
+
+    # Not cv2.imread: on Windows it cannot open names outside the system's code page.
+    data = np.fromfile(path, dtype=np.uint8)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        decoded = cv2.imdecode(data, flags)
+    except cv2.error as error:
+        raise PhotoError(_not_a_picture(path)) from error
+    if decoded is None:
+        raise PhotoError(_not_a_picture(path))
+    _check_size(path, (decoded.shape[1], decoded.shape[0]), None)
+    size = _fitting(decoded.shape[1], decoded.shape[0], max_side)
+    if size != (decoded.shape[1], decoded.shape[0]):
+        decoded = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _tiff_size(path: Path, decoded: NDArray[np.uint8]) -> tuple[int, int]:
+    """(width, height) in the file; where Pillow cannot tell, OpenCV's header reader is of no help
+    either, so the two tags are read here.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        order = "<" if head[:2] == b"II" else ">"
+        found: dict[int, int] = {}
+        if head[2:4] in (b"*\0", b"\0*"):
+            file.seek(struct.unpack(order + "I", head[4:8])[0])
+            (count,) = struct.unpack(order + "H", file.read(2))
+            for _ in range(count):
+                entry = file.read(12)
+                tag, kind = struct.unpack(order + "HH", entry[:4])
+                found[tag] = struct.unpack(
+                    order + ("H" if kind == 3 else "I"), entry[8 : 10 if kind == 3 else 12]
+                )[0]
+    return found.get(256, decoded.shape[1]), found.get(257, decoded.shape[0])
+
+
+def _to_srgb(
+    colour: Image.Image | NDArray[np.uint8], profile: bytes | None, warnings: list[str]
+) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 sRGB. A profile that cannot be used is left out, with a word to the user."""
+    if not isinstance(colour, Image.Image):
+        return np.ascontiguousarray(colour)
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(
+                colour, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            warnings.append("The colour profile in the file cannot be used: colours may be slightly off.")
+        else:
+            if converted is not None:
+                return np.array(converted, dtype=np.uint8)
+    return np.array(colour.convert("RGB"), dtype=np.uint8)
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: Any) -> NDArray[np.uint8]:
+    """Apply an EXIF orientation 1..8 (anything else counts as 1) to an (H, W) or (H, W, C) array."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _over_mid_grey(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    out = np.empty_like(pixels)
+    rows = 256  # in strips: 32-bit copies of the whole picture would take 400 MB at 4096 x 4096
+    for top in range(0, len(pixels), rows):
+        part = slice(top, top + rows)
+        opacity = alpha[part, :, None].astype(np.uint32)
+        out[part] = ((pixels[part] * opacity + 128 * (255 - opacity) + 127) // 255).astype(np.uint8)
+    return out
