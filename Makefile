@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every target but `clean` and `help` sets up first what it needs: see blender_scripts/set_up.py.
+
+# Blender's Python module exists for these two alone. `make demo PYTHON=/path/to/python3.13` picks one.
+PYTHON ?= python3
+SUPPORTED := import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 13)))
+ifeq ($(origin PYTHON),file)
+# Neither asked for on the command line nor in the environment: take the first that will do. Where
+# none does, python3 stays, and the set-up says what is wrong with it.
+FOUND := $(shell for p in python3 python3.11 python3.13; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+ifneq ($(FOUND),)
+PYTHON := $(FOUND)
+endif
+endif
+
+VENV := .venv/py$(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])' 2>/dev/null)
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+# Real portraits for tests and benchmarks, where there are any.
+HOLOTALK_PHOTOS ?= $(abspath $(wildcard ../shared/photos))
+ifneq ($(HOLOTALK_PHOTOS),)
+export HOLOTALK_PHOTOS
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench zip clean set-up set-up-test python
+
+help:
+	@echo 'make demo    set up, then write hologram.mp4 from the built-in portrait'
+	@echo 'make test    set up, then run the tests (PYTEST_ARGS="-k camera" for some of them)'
+	@echo 'make lint    check style and types'
+	@echo 'make bench   measure likeness, geometry, speed and memory'
+	@echo 'make zip     build the installable add-on'
+	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
+	@echo 'PYTHON=/path/to/python picks the Python, 3.11 or 3.13; now: $(PYTHON)'
+
+set-up: python
+	@$(PYTHON) blender_scripts/set_up.py
+
+set-up-test: python
+	@$(PYTHON) blender_scripts/set_up.py --extra test
+
+python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo 'set-up: there is no $(PYTHON): install Python 3.11 or 3.13 (Debian and Ubuntu: sudo apt-get install python3 python3-venv), then run make again' >&2; \
+		exit 2; }
+
+demo: set-up
+	$(BIN)/holotalk demo -o hologram.mp4
+
+test: set-up-test
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: set-up-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: set-up-test
+	$(BIN)/python blender_scripts/evaluate.py
+
+zip: set-up-test
+	$(BIN)/python build_addon.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis hologram.mp4
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
