@@ -33,12 +33,19 @@ _MOST_PASSES = 4
 
 
 def crop_square(
-    pixels: NDArray[np.uint8], centre_xy: NDArray[np.floating[Any]], side: float, roll: float, size: int
+    pixels: NDArray[np.uint8],
+    centre_xy: NDArray[np.floating[Any]],
+    side: float,
+    roll: float,
+    size: int,
+    *,
+    stretch_edge: bool = False,
 ) -> NDArray[np.uint8]:
     """Cut a rotated square out of a picture and scale it to (size, size, 3) uint8.
 
     ``centre_xy`` (2,) and ``side`` are in pixels; ``roll`` in radians turns the square clockwise in the
-    picture. Outside the picture is black. Strong reductions are averaged first, so nothing aliases.
+    picture. Beyond the picture is black, or with ``stretch_edge`` the colour of its edge. Strong
+    reductions are averaged first, so nothing aliases.
     """
     import cv2
 
@@ -64,7 +71,13 @@ def crop_square(
     offset = offset + linear @ np.full(2, 0.5) - 0.5
     matrix = np.column_stack([linear, offset])
     return np.asarray(
-        cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP),
+        cv2.warpAffine(
+            part,
+            matrix,
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE if stretch_edge else cv2.BORDER_CONSTANT,
+        ),
         dtype=np.uint8,
     )
 
