@@ -16,7 +16,7 @@ from ..hologram.layout import PyramidLayout
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from . import compat
 from .head_object import make_head_object
-from .own import remove_own, tag
+from .own import EMPTY_ROLE, remove_empty, remove_own, tag
 from .rig import make_rig, make_turntable
 
 Sides = Literal["around", "front"]
@@ -54,6 +54,7 @@ class HologramScene:
 def new_file() -> None:
     """Start from an empty file: for the command line, never for a user's open file."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    tag(bpy.context.scene, EMPTY_ROLE)
 
 
 def build_hologram(
@@ -109,6 +110,8 @@ def build_hologram(
         strip.scene_camera = view.camera
         place_strip(strip, layout, k)
     compat.output_mp4(hologram)
+    hologram.render.filepath = "//hologram.mp4"
+    remove_empty()
     return HologramScene(
         layout=layout,
         motion=motion,

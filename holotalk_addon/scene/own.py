@@ -8,6 +8,8 @@ from typing import Any
 import bpy
 
 TAG = "holotalk"
+EMPTY_ROLE = "empty"
+"""The scene of a new file, which goes when there is another."""
 
 
 def tag(block: Any, role: str) -> Any:
@@ -22,14 +24,10 @@ def role_of(block: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def remove_own(roles: frozenset[str] | None = None) -> None:
-    """Remove HoloTalk's data-blocks (those of some roles) and nothing else.
-
-    A file always keeps one scene: where all are HoloTalk's own, an empty one takes their place.
-    """
+def own_kinds() -> tuple[Any, ...]:
+    """The kinds of data-blocks that are tagged, users before what they use."""
     data = bpy.data
-    # Users before what they use: scenes, objects, then data.
-    for blocks in (
+    return (
         data.scenes,
         data.collections,
         data.objects,
@@ -39,14 +37,25 @@ def remove_own(roles: frozenset[str] | None = None) -> None:
         data.images,
         data.worlds,
         data.actions,
-    ):
+    )
+
+
+def remove_own() -> None:
+    """Remove HoloTalk's data-blocks and nothing else.
+
+    A file always keeps one scene: where all are HoloTalk's own, an empty one takes their place.
+    """
+    for blocks in own_kinds():
         for block in list(blocks):
-            role = role_of(block)
-            if role is None or (roles is not None and role not in roles):
+            if role_of(block) in (None, EMPTY_ROLE):
                 continue
-            if blocks is data.scenes and len(data.scenes) == 1:
-                data.scenes.new("Scene")
+            if blocks == bpy.data.scenes and len(blocks) == 1:
+                tag(bpy.data.scenes.new("Scene"), EMPTY_ROLE)
             blocks.remove(block)
-    for key in list(data.shape_keys):
-        if key.users == 0:
-            data.batch_remove([key])
+
+
+def remove_empty() -> None:
+    """Remove the empty scene of a new file, now that there are others."""
+    for scene in list(bpy.data.scenes):
+        if role_of(scene) == EMPTY_ROLE and len(bpy.data.scenes) > 1 and not scene.objects:
+            bpy.data.scenes.remove(scene)

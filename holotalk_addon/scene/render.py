@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from ..errors import OptionError, OutputError
 from ..head.head import Head
 from ..hologram.framing import frame_view, lit_points
-from ..hologram.motion import FIRST_FRAME, LoopMotion
+from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from ..progress import Progress, silent
 from . import compat
 from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
-from .own import TAG, tag
+from .own import own_kinds, role_of, tag
 from .quiet import quiet
 from .rig import UP_AXIS, make_camera
 
@@ -300,6 +300,50 @@ def _layout_scene(hologram: HologramScene, sequences: Sequence[Sequence[Path]]) 
         bpy.data.scenes.remove(scene)
 
 
+def render_picture(
+    picture: NDArray[np.uint8], path: Path, seconds: float = 10.0, fps: int = 24, progress: Progress = silent
+) -> None:
+    """Write a still picture to a ``.png``, or to a ``.mp4`` that shows it for ``seconds``.
+
+    Args:
+        picture: (H, W, 3) sRGB, first row on top; H and W even.
+        path: The output; an existing one is replaced in one step when the new one is complete.
+        seconds: Length of the video.
+        fps: Its frames a second.
+        progress: Told the fraction done.
+
+    Raises:
+        OptionError: Another extension.
+        OutputError: The output cannot be written.
+
+    """
+    from PIL import Image
+
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".mp4", ".png"):
+        raise OptionError(f"Cannot write '{path.name}': choose a name that ends in .mp4 or .png.")
+    with replacing(path) as beside, tempfile.TemporaryDirectory(prefix="holotalk-") as folder:
+        if kind == ".png":
+            Image.fromarray(picture).save(beside, "PNG")
+            progress(1.0)
+            return
+        still = Path(folder) / "still.png"
+        Image.fromarray(picture).save(still)
+        motion = loop_motion("still", seconds, fps)
+        scene = make_scene(LAYOUT_NAME, (picture.shape[1], picture.shape[0]), motion, "workbench", None)
+        try:
+            strip = compat.strips(scene).new_image(
+                name="Still", filepath=str(still), channel=1, frame_start=FIRST_FRAME, fit_method="ORIGINAL"
+            )
+            strip.frame_final_duration = motion.frames
+            compat.output_mp4(scene)
+            scene.render.filepath = str(beside)
+            _run(scene, range(FIRST_FRAME, FIRST_FRAME + motion.frames), progress)
+        finally:
+            bpy.data.scenes.remove(scene)
+
+
 def render_views(
     head: Head,
     yaws: Sequence[float],
@@ -325,10 +369,7 @@ def render_views(
 
     if not 16 <= size <= 8192:
         raise OptionError(f"A view of {size} pixels cannot be rendered: choose 16 to 8192.")
-    before = _blocks()
-    try:
-        collection = tag(bpy.data.collections.new("HoloTalk Views"), "views")
-        obj = make_head_object(head, collection)
+    with temporary_head(head) as (obj, collection):
         framing = frame_view(lit_points(head), size)
         # One frame for each yaw: the camera goes round, the head stands.
         motion = LoopMotion("still", max(1, len(yaws)), 24)
@@ -349,6 +390,17 @@ def render_views(
                 with Image.open(Path(folder) / f"view_{frame:05d}.png") as picture:
                     pictures.append(np.asarray(picture.convert("RGB"), dtype=np.uint8))
             return pictures
+
+
+@contextlib.contextmanager
+def temporary_head(head: Head) -> Iterator[tuple[Any, Any]]:
+    """A head object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
+    all that HoloTalk made meanwhile is gone again.
+    """
+    before = _blocks()
+    try:
+        collection = tag(bpy.data.collections.new("HoloTalk Temporary"), "temporary")
+        yield make_head_object(head, collection), collection
     finally:
         _remove_since(before)
 
@@ -374,21 +426,13 @@ def write_views(
     return paths
 
 
-def _own_kinds() -> tuple[Any, ...]:
-    data = bpy.data
-    return (
-        data.scenes, data.collections, data.objects, data.meshes, data.cameras, data.materials,
-        data.images, data.worlds, data.actions,
-    )  # fmt: skip
-
-
 def _blocks() -> set[int]:
-    return {block.session_uid for blocks in _own_kinds() for block in blocks}
+    return {block.session_uid for blocks in own_kinds() for block in blocks}
 
 
 def _remove_since(before: set[int]) -> None:
     """Remove HoloTalk's data-blocks that were made since ``before``."""
-    for blocks in _own_kinds():
+    for blocks in own_kinds():
         for block in list(blocks):
-            if block.session_uid not in before and block.get(TAG) is not None:
+            if block.session_uid not in before and role_of(block) is not None:
                 blocks.remove(block)
