@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fit identity, expression and pose of the morphable model to a face's landmarks.
+
+Perspective projection, x and y of the 468 points only, Gauss-Newton with priors. The depth of the
+points is a guess of their network: it gives the first rotation and holds on to it softly, and never
+moves a vertex (measured: it ruins the profile). Afterwards a smooth residual in the image plane brings
+the surface on to the points that the model could not reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import Camera
+from .head import PARTS
+from .morphable_model import HeadModel
+
+LANDMARK_SIGMA = 0.010
+"""Standard deviation of a landmark, as a share of the distance between the eyes' outer corners."""
+
+OUTER_EYE_CORNERS = (33, 263)
+
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""The outline of the face mesh: it slides along the cheek as the head turns, so it counts less."""
+
+# Strengths of the priors, in units of one landmark at one sigma. The points' errors are strongly
+# correlated, so these are well above 1; chosen on rendered people of known shape (blender_scripts/
+# evaluate.py --tune prints the table), where a weaker identity prior fits the points better and the
+# head worse.
+_IDENTITY_PRIOR = 6.0
+_EXPRESSION_PRIOR = 14.0
+_ROTATION_SIGMA = np.radians(4.0)
+_HOLD_FROM = 20.0  # degrees of turn from which identity is held back
+_IRIS_WEIGHT = 3.0
+_OVAL_WEIGHT = 0.5
+_ITERATIONS = 8
+
+# The residual: how far a landmark's pull reaches on the surface, and how much of it is believed.
+_RESIDUAL_REACH_M = 0.014
+_RESIDUAL_RIDGE = 0.6
+_RESIDUAL_LIMIT_M = 0.006
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """A person's head, and where it was before the camera."""
+
+    identity: NDArray[np.float64]
+    """(K,) standard deviations."""
+    expression: NDArray[np.float64]
+    """(52,) strengths 0..1."""
+    rotation: NDArray[np.float64]
+    """(3, 3) head axes -> camera axes."""
+    translation: NDArray[np.float64]
+    """(3,) metres, camera axes: the head's origin."""
+    camera: Camera
+    vertices: NDArray[np.float32]
+    """(V, 3) metres, head axes: the neutral face, residual included."""
+    nme_percent: float
+    """Mean distance of the 468 points before any residual, % of the distance between the eyes' outer
+    corners."""
+    residual_nme_percent: float
+    """The same with the residual."""
+
+    def to_camera(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 3) head axes -> (N, 3) camera axes, metres."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
+
+    def posed(self, model: HeadModel) -> NDArray[np.float64]:
+        """(V, 3) metres, head axes: vertices with the photo's expression."""
+        return np.asarray(self.vertices + np.tensordot(self.expression, model.expression_basis, axes=1))
+
+
+def fit_head(
+    model: HeadModel,
+    camera: Camera,
+    mesh468: NDArray[np.floating],
+    iris_centres: NDArray[np.floating] | None,
+    rotation: NDArray[np.floating],
+) -> HeadFit:
+    """Fit the model to one face.
+
+    Args:
+        model: the morphable model.
+        camera: intrinsics of the picture the points were found in.
+        mesh468: (468, 3) pixels; z is not used.
+        iris_centres: (2, 2) pixels, first the person's right eye; None where unknown.
+        rotation: (3, 3) first estimate, head axes to camera axes (from the points in 3D).
+
+    Returns:
+        The :class:`HeadFit`.
+    """
+    solver = _Solver(model, camera, np.asarray(mesh468, dtype=np.float64)[:, :2], iris_centres, rotation)
+    solver.run()
+    return solver.result()
+
+
+class _Solver:
+    """The Gauss-Newton iterations; its unknowns are [turn (3), shift (3), identity, expression]."""
+
+    def __init__(
+        self,
+        model: HeadModel,
+        camera: Camera,
+        points: NDArray[np.float64],
+        iris: NDArray[np.floating] | None,
+        rotation: NDArray[np.floating],
+    ) -> None:
+        self.model, self.camera = model, camera
+        self.points = points if iris is None else np.concatenate([points, np.asarray(iris, dtype=np.float64)])
+        self.eye_distance = float(np.linalg.norm(points[OUTER_EYE_CORNERS[0]] - points[OUTER_EYE_CORNERS[1]]))
+        self.first_rotation = np.asarray(rotation, dtype=np.float64)
+        self.turn = float(np.degrees(np.arccos(np.clip(self.first_rotation[2, 2], -1.0, 1.0))))
+        # With a turned head the eyes are foreshortened: what they measure is the true distance.
+        self.eye_distance /= max(0.35, float(np.hypot(*self.first_rotation[:2, 0])))
+        with_iris = iris is not None
+        self.mean = self._at_points(model.mean, with_iris)
+        self.identity_basis = np.stack([self._at_points(b, with_iris) for b in model.identity_basis])
+        self.expression_basis = np.stack([self._at_points(b, with_iris) for b in model.expression_basis])
+        self.normals = self._at_points(model.normals(model.mean), with_iris)
+        self.weights = np.ones(len(self.points))
+        self.weights[list(FACE_OVAL)] = _OVAL_WEIGHT
+        if with_iris:
+            self.weights[468:] = _IRIS_WEIGHT
+        self.identity = np.zeros(len(self.identity_basis))
+        self.expression = np.zeros(len(self.expression_basis))
+        self.rotation = self.first_rotation.copy()
+        self.translation = self._first_translation()
+
+    def _at_points(self, field: NDArray[np.floating], with_iris: bool) -> NDArray[np.float64]:
+        """A (V, 3) field read at the landmarks: (468 or 470, 3)."""
+        found = self.model.landmarks(field)
+        if with_iris:
+            found = np.concatenate([found, np.asarray(field[self.model.iris_vertices], dtype=np.float64)])
+        return found
+
+    def _first_translation(self) -> NDArray[np.float64]:
+        """Weak perspective: scale and shift by least squares with the first rotation."""
+        turned = self.mean @ self.rotation.T
+        xy = np.stack([self.points[:, 0] - self.camera.centre_x, self.camera.centre_y - self.points[:, 1]], axis=1)
+        model_xy = turned[:, :2] - turned[:, :2].mean(axis=0)
+        scale = (model_xy * (xy - xy.mean(axis=0))).sum() / (model_xy**2).sum()
+        distance = self.camera.focal / max(scale, 1e-6)
+        shift = xy.mean(axis=0) / max(scale, 1e-6) - turned[:, :2].mean(axis=0)
+        return np.array([shift[0], shift[1], -distance - turned[:, 2].mean()])
+
+    def _shape(self) -> NDArray[np.float64]:
+        return np.asarray(
+            self.mean
+            + np.tensordot(self.identity, self.identity_basis, axes=1)
+            + np.tensordot(self.expression, self.expression_basis, axes=1)
+        )
+
+    def run(self) -> None:
+        """Iterate to a fixed number of steps; each is one linear solve."""
+        k, m = len(self.identity), len(self.expression)
+        hold = 1.0 + (max(0.0, self.turn - _HOLD_FROM) / 20.0) ** 2
+        prior = np.concatenate([np.zeros(6), np.full(k, _IDENTITY_PRIOR * hold), np.full(m, _EXPRESSION_PRIOR)])
+        sigma = LANDMARK_SIGMA * self.eye_distance
+        fixed = np.zeros(m, dtype=bool)
+        for _ in range(_ITERATIONS):
+            shape = self._shape()
+            turned = shape @ self.rotation.T
+            at = turned + self.translation
+            facing = np.einsum("nd,nd->n", self.normals @ self.rotation.T, -at) / np.linalg.norm(at, axis=1)
+            weight = self.weights * np.clip(0.25 + 1.5 * facing, 0.1, 1.0) / sigma
+            J = self.camera.jacobian(at)
+            by_turn = np.einsum("nij,njk->nik", J, -_cross_matrix(turned))
+            by_shape = np.einsum("nij,jk->nik", J, self.rotation)
+            by_identity = np.einsum("nij,knj->nik", by_shape, self.identity_basis)
+            by_expression = np.einsum("nij,knj->nik", by_shape, self.expression_basis)
+            A = np.concatenate([by_turn, J, by_identity, by_expression], axis=2) * weight[:, None, None]
+            A = A.reshape(-1, 6 + k + m)
+            error = ((self.points - self.camera.project(at)) * weight[:, None]).ravel()
+            H = A.T @ A + np.diag(prior)
+            g = A.T @ error - prior * np.concatenate([np.zeros(6), self.identity, self.expression])
+            H[:3, :3] += np.eye(3) / _ROTATION_SIGMA**2
+            g[:3] += _rotation_vector(self.first_rotation @ self.rotation.T) / _ROTATION_SIGMA**2
+            step = self._solve_bounded(H, g, fixed)
+            self.rotation = _rotation_of(step[:3]) @ self.rotation
+            self.translation = self.translation + step[3:6]
+            self.identity = self.identity + step[6 : 6 + k]
+            self.expression = np.clip(self.expression + step[6 + k :], 0.0, 1.0)
+
+    def _solve_bounded(
+        self, H: NDArray[np.float64], g: NDArray[np.float64], fixed: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Solve H step = g with expressions kept in 0..1: one that would leave is fixed at its bound."""
+        offset = len(g) - len(fixed)
+        fixed[:] = False
+        step = np.zeros_like(g)
+        for _ in range(12):
+            free = np.ones(len(g), dtype=bool)
+            free[offset:] = ~fixed
+            known = np.where(free, 0.0, step)
+            step = known.copy()
+            step[free] = np.linalg.solve(H[np.ix_(free, free)], (g - H @ known)[free])
+            wanted = self.expression + step[offset:]
+            outside = ~fixed & ((wanted < -1e-9) | (wanted > 1 + 1e-9))
+            if not outside.any():
+                break
+            fixed |= outside
+            step[offset:][outside] = (np.clip(wanted, 0, 1) - self.expression)[outside]
+        return step
+
+    def result(self) -> HeadFit:
+        """The finished fit, with the residual on the vertices."""
+        at = self._shape() @ self.rotation.T + self.translation
+        miss = self.points - self.camera.project(at)
+        vertices = self.model.vertices(self.identity)
+        moved = vertices + self._residual(miss[:468], at[:468], vertices)
+        after = self.model.landmarks(moved + np.tensordot(self.expression, self.model.expression_basis, axes=1))
+        miss_after = self.points[:468] - self.camera.project(after @ self.rotation.T + self.translation)
+        raw_distance = np.linalg.norm(self.points[OUTER_EYE_CORNERS[0]] - self.points[OUTER_EYE_CORNERS[1]])
+
+        def nme(d: NDArray[np.float64]) -> float:
+            return float(100.0 * np.linalg.norm(d[:468], axis=1).mean() / raw_distance)
+
+        return HeadFit(
+            self.identity,
+            self.expression,
+            self.rotation,
+            self.translation,
+            self.camera,
+            np.asarray(moved, dtype=np.float32),
+            nme(miss),
+            nme(miss_after),
+        )
+
+    def _residual(
+        self, miss: NDArray[np.float64], at: NDArray[np.float64], vertices: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """(V, 3) metres, head axes: a smooth field in the image plane that closes the landmarks' misses.
+
+        Gaussian kernels on the mean head's surface with a ridge; depth stays the model's. Only the
+        skin moves: eyes, teeth, tongue and lashes follow lids, lips and jaw by the model.
+        """
+        metres = -at[:, 2:3] / self.camera.focal
+        pull = np.concatenate([miss[:, :1] * metres, -miss[:, 1:] * metres], axis=1)
+        facing = np.einsum("nd,nd->n", self.normals[:468] @ self.rotation.T, -at) / np.linalg.norm(at, axis=1)
+        trust = np.clip(facing * 2.0, 0.05, 1.0)
+        places = self.model.landmarks(self.model.mean)
+        kernel = _gaussian(places, places)
+        ridge = np.diag(_RESIDUAL_RIDGE / trust)
+        strength = np.linalg.solve(kernel + ridge, pull)
+        skin = self.model.vertex_parts == PARTS.index("skin")
+        field = np.zeros((len(vertices), 2))
+        field[skin] = _gaussian(self.model.mean[skin].astype(np.float64), places) @ strength
+        length = np.linalg.norm(field, axis=1, keepdims=True)
+        field *= np.minimum(1.0, _RESIDUAL_LIMIT_M / np.maximum(length, 1e-12))
+        in_camera = np.concatenate([field, np.zeros((len(field), 1))], axis=1)
+        return np.asarray(in_camera @ self.rotation)
+
+
+def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2.0 * a @ b.T
+    return np.asarray(np.exp(-np.maximum(squared, 0.0) / (2.0 * _RESIDUAL_REACH_M**2)))
+
+
+def _cross_matrix(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3, 3) matrices of (v x .)."""
+    M = np.zeros((len(v), 3, 3))
+    M[:, 0, 1], M[:, 0, 2] = -v[:, 2], v[:, 1]
+    M[:, 1, 0], M[:, 1, 2] = v[:, 2], -v[:, 0]
+    M[:, 2, 0], M[:, 2, 1] = -v[:, 1], v[:, 0]
+    return M
+
+
+def _rotation_of(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) rotation about a vector by its length in radians (Rodrigues)."""
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-12:
+        return np.eye(3)
+    K = _cross_matrix((vector / angle)[None])[0]
+    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
+
+
+def _rotation_vector(R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of :func:`_rotation_of`, for angles below 180 degrees."""
+    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]]) / 2.0
+    sine = float(np.linalg.norm(axis))
+    angle = float(np.arctan2(sine, (np.trace(R) - 1.0) / 2.0))
+    return axis * (angle / sine if sine > 1e-9 else 1.0)

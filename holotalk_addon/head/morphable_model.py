@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The morphable model of the head: mean, identity, expressions, and what is known of its surface.
+
+The file is made once by :mod:`.compile_model` from the pinned assets. Head axes, metres (see the
+package's documentation for the axis conventions).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import AssetError
+
+MODEL_FORMAT = 1
+"""Raised whenever the compiled file changes its meaning, so that an old one is compiled anew."""
+
+MODEL_FILE = f"head_model_{MODEL_FORMAT}.npz"
+
+PUPIL_DISTANCE_M = 0.063
+"""Distance between the pupils that gives the model its absolute size: the adult mean (Dodgson 2004,
+"Variation and extrema of human interpupillary distance")."""
+
+REGIONS = ("face", "scalp", "ears", "neck", "lips", "eyelids", "mouth_inside", "eye_sockets")
+"""Rows of :attr:`HeadModel.regions`."""
+
+
+@dataclass(frozen=True)
+class HeadModel:
+    """``vertices = mean + identity @ identity_basis + expression @ expression_basis``.
+
+    V vertices, F polygons, K identity components, 52 expressions, L landmarks.
+    """
+
+    mean: NDArray[np.float32]
+    """(V, 3) metres."""
+    identity_basis: NDArray[np.float32]
+    """(K, V, 3) metres per standard deviation: coefficients are in standard deviations."""
+    expression_basis: NDArray[np.float32]
+    """(52, V, 3) metres at full strength."""
+    expression_names: NDArray[np.str_]
+    """(52,) ARKit names."""
+    polygons: NDArray[np.int32]
+    """(F, 4) vertex indices, counter-clockwise from outside; a triangle has -1 last."""
+    polygon_uvs: NDArray[np.float32]
+    """(F, 4, 2) texture coordinates of the corners."""
+    polygon_parts: NDArray[np.uint8]
+    """(F,) index into ``head.PARTS``."""
+    vertex_parts: NDArray[np.uint8]
+    """(V,) the same for vertices; no vertex belongs to two parts."""
+    mirror: NDArray[np.int32]
+    """(V,) the vertex on the other side of the face."""
+    fade: NDArray[np.float32]
+    """(V,) 1 on the head, 0 at the cut of the bust."""
+    regions: NDArray[np.float32]
+    """(len(REGIONS), V) soft membership 0..1."""
+    landmarks468: NDArray[np.int32]
+    """(468, 3) vertex indices of the triangle that carries each point of the face mesh."""
+    landmarks468_weights: NDArray[np.float32]
+    """(468, 3) barycentric weights."""
+    canonical_mesh468: NDArray[np.float32]
+    """(468, 3) metres, head axes: the face mesh as its network sees the mean head, level."""
+    iris_vertices: NDArray[np.int32]
+    """(2,) front pole of the eyeballs, first the person's right eye."""
+    lash_roots: NDArray[np.float32]
+    """(V,) 0 at the root of a lash, 1 at its tip, 0 elsewhere."""
+
+    def region(self, name: str) -> NDArray[np.float32]:
+        """(V,) membership in one of :data:`REGIONS`."""
+        return np.asarray(self.regions[REGIONS.index(name)])
+
+    def vertices(
+        self,
+        identity: NDArray[np.floating] | None = None,
+        expression: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.float32]:
+        """(V, 3) metres for (K,) identity in standard deviations and (52,) expression strengths."""
+        result = self.mean.astype(np.float64)
+        if identity is not None:
+            result = result + np.tensordot(identity, self.identity_basis[: len(identity)], axes=1)
+        if expression is not None:
+            result = result + np.tensordot(expression, self.expression_basis, axes=1)
+        return np.asarray(result, dtype=np.float32)
+
+    @cached_property
+    def triangles(self) -> NDArray[np.int32]:
+        """(T, 3) the polygons as triangles, in polygon order."""
+        return triangulate(self.polygons)[0]
+
+    @cached_property
+    def triangle_polygon(self) -> NDArray[np.int32]:
+        """(T,) the polygon of each triangle."""
+        return triangulate(self.polygons)[1]
+
+    @cached_property
+    def triangle_uvs(self) -> NDArray[np.float32]:
+        """(T, 3, 2) texture coordinates of the corners of :attr:`triangles`."""
+        polygon = self.triangle_polygon
+        second = np.zeros(len(polygon), dtype=bool)
+        second[1:] = polygon[1:] == polygon[:-1]
+        uv = self.polygon_uvs[polygon]
+        return np.where(second[:, None, None], uv[:, [0, 2, 3]], uv[:, [0, 1, 2]])
+
+    @cached_property
+    def edges(self) -> NDArray[np.int32]:
+        """(E, 2) the edges of all polygons, each once."""
+        corners, following = self.polygons, np.roll(self.polygons, -1, axis=1)
+        following = np.where(following < 0, self.polygons[:, :1], following)
+        pairs = np.stack([corners, following], axis=-1).reshape(-1, 2)
+        pairs = pairs[(pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
+        return np.unique(np.sort(pairs, axis=1), axis=0)
+
+    def landmarks(self, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(468, 3) the face-mesh points on the surface with these (V, 3) vertices."""
+        corners = np.asarray(vertices, dtype=np.float64)[self.landmarks468]
+        return np.einsum("lc,lcd->ld", self.landmarks468_weights, corners)
+
+    def normals(self, vertices: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(V, 3) unit vertex normals, area-weighted, of these (V, 3) vertices."""
+        return vertex_normals(vertices, self.triangles)
+
+
+def vertex_normals(
+    vertices: NDArray[np.floating], triangles: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """(V, 3) unit normals of (V, 3) vertices: area-weighted mean over (T, 3) triangles."""
+    corners = np.asarray(vertices, dtype=np.float64)[triangles]
+    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = np.zeros((len(vertices), 3))
+    for i in range(3):
+        for axis in range(3):
+            normal[:, axis] += np.bincount(triangles[:, i], face[:, axis], len(vertices))
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return (normal / np.maximum(length, 1e-20)).astype(np.float32)
+
+
+def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Split (F, 4) polygons (triangle: -1 last) into (T, 3) triangles and the (T,) polygon of each."""
+    quad = polygons[:, 3] >= 0
+    count = 1 + quad
+    polygon = np.repeat(np.arange(len(polygons), dtype=np.int32), count)
+    first = np.zeros(len(polygon), dtype=bool)
+    first[np.cumsum(count) - count] = True
+    corners = np.where(first[:, None], polygons[polygon][:, [0, 1, 2]], polygons[polygon][:, [0, 2, 3]])
+    return corners.astype(np.int32), polygon
+
+
+def save_model(model: HeadModel, path: Path) -> None:
+    """Write the model as one compressed .npz; the same model gives the same bytes."""
+    arrays = {f.name: getattr(model, f.name) for f in fields(model)}
+    temporary = path.with_suffix(".part.npz")
+    try:
+        np.savez_compressed(temporary, **arrays)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_model(path: Path) -> HeadModel:
+    """Read a compiled model.
+
+    Raises:
+        AssetError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise AssetError(f"The head model is missing ({path}): run 'holotalk assets' to make it.")
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return HeadModel(**{f.name: data[f.name] for f in fields(HeadModel)})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise AssetError(
+            f"The head model is damaged ({path}): delete the file and run 'holotalk assets' to make it anew."
+        ) from error

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Project the photo on to the head's texture: what the camera saw, and how well.
+
+Each texel knows its place on the fitted head; the photo's camera says which pixel it is. It counts as
+far as the camera saw it: nearest in the z-buffer, facing the camera, inside the person mask. Nothing is
+invented here; :mod:`.fill` does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Progress, silent
+from .fitting import HeadFit
+from .head import PARTS
+from .morphable_model import HeadModel
+from .raster import barycentric, pixel_centres, rasterize
+
+DEFAULT_SIZE = 2048
+
+_DEPTH_BUFFER_SIDE = 900  # pixels across the head: a millimetre is about three
+_DEPTH_TOLERANCE_M = 0.0022
+_EYE_TOLERANCE_M = 0.0012  # lids lie close to the eyeball
+_FACING_FROM, _FACING_FULL = 0.20, 0.62  # cosine of the viewing angle: unseen below, fully seen above
+_MASK_EROSION = 0.020  # of the distance between the outer eye corners and chin: keeps the ground out
+_TEXELS_AT_A_TIME = 1 << 18
+
+
+@dataclass(frozen=True)
+class BakedPhoto:
+    """A photo in texture space."""
+
+    colour: NDArray[np.float32]
+    """(S, S, 3) sRGB 0..1, first row at v = 1; meaningless where ``seen`` is 0."""
+    seen: NDArray[np.float32]
+    """(S, S) how well the camera saw the texel, 0..1."""
+
+
+@dataclass(frozen=True)
+class Texels:
+    """Where each texel of the layout lies on the mesh: fixed for a model and a size. N texels lie on
+    islands, in rising order."""
+
+    size: int
+    texel: NDArray[np.int32]
+    """(N,) flat index into the (S, S) texture."""
+    triangle: NDArray[np.int32]
+    """(N,) the triangle under it."""
+    weights: NDArray[np.float32]
+    """(N, 3) barycentric weights of the triangle's corners."""
+    uv_pixels: NDArray[np.float64]
+    """(T, 3, 2) the triangles' corners in texels, x right, y down."""
+
+    def chunks(self) -> Iterator[slice]:
+        """Slices over the N texels, small enough to work on in memory."""
+        for start in range(0, len(self.texel), _TEXELS_AT_A_TIME):
+            yield slice(start, start + _TEXELS_AT_A_TIME)
+
+    def interpolate(
+        self, model: HeadModel, values: NDArray[np.floating], chunk: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """(N,) or (N, C): a (V,) or (V, C) field on the vertices, read at the texels."""
+        field = np.asarray(values, dtype=np.float32)
+        corners = model.triangles[self.triangle[chunk]]
+        weights = self.weights[chunk].reshape(-1, 3, *[1] * (field.ndim - 1))
+        result = field[corners[:, 0]] * weights[:, 0]
+        result += field[corners[:, 1]] * weights[:, 1]
+        result += field[corners[:, 2]] * weights[:, 2]
+        return np.asarray(result, dtype=np.float32)
+
+    def picture(self, values: NDArray[np.floating], chunk: slice = slice(None)) -> NDArray[np.float32]:
+        """(S, S) or (S, S, C): values at the texels as a picture, 0 outside the islands."""
+        result = np.zeros((self.size * self.size, *values.shape[1:]), dtype=np.float32)
+        result[self.texel[chunk]] = values
+        return result.reshape(self.size, self.size, *values.shape[1:])
+
+    def draw(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(S, S) or (S, S, C) picture of a field on the vertices."""
+        return self.picture(self.interpolate(model, values))
+
+
+def texels(model: HeadModel, size: int = DEFAULT_SIZE) -> Texels:
+    """The :class:`Texels` of a model's layout at ``size`` pixels a side."""
+    uv = model.triangle_uvs.astype(np.float64)
+    xy = np.stack([uv[..., 0] * size, (1.0 - uv[..., 1]) * size], axis=-1)
+    texel, triangle, centre = pixel_centres(rasterize(xy, None, size, size))
+    weights = np.concatenate(
+        [
+            barycentric(xy, triangle[part], centre[part]).astype(np.float32)
+            for part in (slice(i, i + _TEXELS_AT_A_TIME) for i in range(0, len(texel), _TEXELS_AT_A_TIME))
+        ]
+    )
+    return Texels(size, texel.astype(np.int32), triangle, np.clip(weights, 0.0, 1.0), xy)
+
+
+def bake_photo(
+    model: HeadModel,
+    fit: HeadFit,
+    layout: Texels,
+    pixels: NDArray[np.uint8],
+    person: NDArray[np.floating],
+    mirrored: bool = False,
+    progress: Progress = silent,
+) -> BakedPhoto:
+    """Project a photo on to the texture.
+
+    Args:
+        model, fit: the head as it stood before the photo's camera.
+        layout: from :func:`texels`.
+        pixels: (H, W, 3) uint8 sRGB.
+        person: (H, W) 0..1, 1 on the person.
+        mirrored: take each texel's colour from the opposite place of the face.
+        progress: told 0..1.
+
+    Returns:
+        The :class:`BakedPhoto`.
+    """
+    posed = fit.posed(model)
+    at = fit.to_camera(posed)
+    normals = model.normals(at)
+    visible = _Visibility(model, fit, at)
+    source, factor = _at_texel_resolution(pixels, fit, model, at, layout)
+    sure = _eroded(person, _face_size(fit, model, at))
+    if mirrored:
+        at, normals = at[model.mirror], normals[model.mirror]
+    colour = np.zeros((len(layout.texel), 3), dtype=np.float32)
+    seen = np.zeros(len(layout.texel), dtype=np.float32)
+    triangle_part = model.polygon_parts[model.triangle_polygon]
+    for chunk in layout.chunks():
+        part = triangle_part[layout.triangle[chunk]]
+        point = layout.interpolate(model, at, chunk).astype(np.float64)
+        normal = layout.interpolate(model, normals, chunk)
+        toward = -point / np.linalg.norm(point, axis=1, keepdims=True)
+        facing = np.einsum("nd,nd->n", normal, toward)
+        facing /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
+        place = fit.camera.project(point)
+        tolerance = np.where(part == PARTS.index("eyes"), _EYE_TOLERANCE_M, _DEPTH_TOLERANCE_M)
+        weight = _ramp(facing, _FACING_FROM, _FACING_FULL)
+        weight *= visible.at(place, -point[:, 2], tolerance, facing)
+        weight *= np.where(part == PARTS.index("lashes"), 0.0, sample_picture(sure, place))
+        colour[chunk] = sample_picture(source, place * factor)
+        seen[chunk] = weight
+        progress(min(1.0, chunk.stop / len(layout.texel)))
+    return BakedPhoto(layout.picture(np.clip(colour, 0.0, 1.0)), layout.picture(np.clip(seen, 0.0, 1.0)))
+
+
+class _Visibility:
+    """The z-buffer of the head from the photo's camera."""
+
+    def __init__(self, model: HeadModel, fit: HeadFit, at: NDArray[np.float64]) -> None:
+        xy = fit.camera.project(at)
+        self._low = xy.min(axis=0)
+        side = float((xy.max(axis=0) - self._low).max())
+        self._scale = _DEPTH_BUFFER_SIDE / side
+        size = _DEPTH_BUFFER_SIDE + 2
+        solid = model.polygon_parts[model.triangle_polygon] != PARTS.index("lashes")
+        triangles = model.triangles[solid]
+        buffer = ((xy - self._low) * self._scale + 1.0)[triangles]
+        self._depth = rasterize(buffer, -at[triangles][..., 2], size, size).depth
+        self._pixel_metres = float(-at[:, 2].mean()) / (fit.camera.focal * self._scale)
+
+    def at(
+        self,
+        place: NDArray[np.float64],
+        depth: NDArray[np.float64],
+        tolerance: NDArray[np.float64],
+        facing: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """(N,) 1 where nothing lies more than the tolerance before the point, softly down to 0.
+
+        Half a buffer pixel of a slanted surface is allowed for.
+        """
+        size = self._depth.shape[0]
+        xy = np.clip(((place - self._low) * self._scale + 1.0).astype(np.intp), 0, size - 1)
+        nearest = self._depth[xy[:, 1], xy[:, 0]]
+        slant = np.sqrt(np.maximum(0.0, 1 - facing**2)) / np.maximum(facing, 0.15)
+        allowed = tolerance + self._pixel_metres * slant
+        behind = np.where(np.isfinite(nearest), depth - nearest, 0.0)
+        return np.asarray(_ramp(-behind, -2.0 * allowed, -allowed))
+
+
+def _at_texel_resolution(
+    pixels: NDArray[np.uint8], fit: HeadFit, model: HeadModel, at: NDArray[np.float64], layout: Texels
+) -> tuple[NDArray[np.float32], float]:
+    """The photo, averaged down where it has more pixels than the texture, and its scale.
+
+    Area averaging first keeps fine detail (hair, pores) from aliasing.
+    """
+    face = model.region("face")[model.triangles].min(axis=1) > 0.5
+    photo = fit.camera.project(at)[model.triangles[face]]
+    texture = layout.uv_pixels[face]
+    ratio = float(np.sqrt(_areas(photo).sum() / max(_areas(texture).sum(), 1e-9)))
+    factor = min(1.0, 1.0 / max(ratio, 1e-6))
+    if factor > 0.8:
+        return pixels.astype(np.float32) / np.float32(255.0), 1.0
+    height, width = pixels.shape[:2]
+    small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    factor = (small.shape[1] / width + small.shape[0] / height) / 2.0
+    return small.astype(np.float32) / np.float32(255.0), factor
+
+
+def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2.0
+
+
+def _face_size(fit: HeadFit, model: HeadModel, at: NDArray[np.float64]) -> float:
+    """Height of the face in pixels."""
+    xy = fit.camera.project(at[model.region("face") > 0.5])
+    return float(np.ptp(xy[:, 1]))
+
+
+def _eroded(person: NDArray[np.floating], face_size: float) -> NDArray[np.float32]:
+    """The mask drawn in by a little and softened, so that no ground reaches the head."""
+    steps = max(1, round(_MASK_EROSION * face_size))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * steps + 1, 2 * steps + 1))
+    hard = np.asarray(person, dtype=np.float32)
+    # The picture's own border is no edge of the person.
+    drawn_in = cv2.erode(hard, kernel, borderType=cv2.BORDER_REPLICATE)
+    soft = cv2.GaussianBlur(drawn_in, (0, 0), max(0.6, 0.5 * steps), borderType=cv2.BORDER_REPLICATE)
+    return np.minimum(np.asarray(_ramp(soft, 0.5, 0.95), dtype=np.float32), 1.0)
+
+
+def _ramp(x: NDArray[np.floating], low: NDArray[np.floating] | float, high: NDArray[np.floating] | float) -> NDArray[np.float64]:
+    """Smooth step from 0 at low to 1 at high."""
+    t = np.clip((x - low) / (np.asarray(high) - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def sample_picture(picture: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(N,) or (N, C) bicubic samples of a picture at (N, 2) pixels; 0 outside it."""
+    columns = 1024
+    count = len(place)
+    rows = -(-count // columns)
+    padded = np.full((rows * columns, 2), -1e4, dtype=np.float32)
+    padded[:count] = place - 0.5
+    grid = padded.reshape(rows, columns, 2)
+    found = cv2.remap(picture, grid, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(found.reshape(rows * columns, *picture.shape[2:])[:count])
