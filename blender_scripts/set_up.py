@@ -113,7 +113,7 @@ def missing_libraries(
     return [package for package, soname in LIBRARIES.items() if not (load(soname) if soname else driver())]
 
 
-def libraries_message(missing: Sequence[str], apt: bool) -> str:
+def missing_message(missing: Sequence[str], apt: bool) -> str:
     """What a user who is not root is told.
 
     Args:
@@ -124,12 +124,12 @@ def libraries_message(missing: Sequence[str], apt: bool) -> str:
     names = " ".join(missing)
     if apt:
         return (
-            f"Blender needs system libraries that are missing: {', '.join(missing)}. Run this, then the same "
+            f"Blender needs system packages that are missing: {', '.join(missing)}. Run this, then the same "
             f"command again: sudo apt-get update && sudo apt-get install --no-install-recommends -y {names}"
         )
-    sonames = ", ".join(LIBRARIES[package] or "Mesa's DRI drivers" for package in missing)
+    libraries = ", ".join(LIBRARIES.get(package, package) or "Mesa's DRI drivers" for package in missing)
     return (
-        f"Blender needs system libraries that are missing: {sonames}. Install them with this system's "
+        f"Blender needs system libraries that are missing: {libraries}. Install them with this system's "
         f"package manager (Debian's names: {names}), then run the same command again"
     )
 
@@ -161,21 +161,37 @@ def is_root() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
 
 
-def ensure_libraries() -> None:
-    """See that Blender's system libraries are there.
+def missing_venv_package() -> list[str]:
+    """Debian's package of the venv module, in a list, where that is not on this computer.
 
     Raises:
-        SetUpError: some are missing and could not be installed.
+        SetUpError: this Python cannot make virtual environments, and no package of the system's mends that.
 
     """
-    if sys.platform != "linux":
-        return
-    missing = missing_libraries()
+    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+        return []
+    if sys.base_prefix == "/usr" and shutil.which("apt-get"):
+        return [f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"]
+    raise SetUpError(
+        f"{sys.executable} has no venv and ensurepip modules: use a complete Python, "
+        "`make demo PYTHON=/path/to/python3.13`"
+    )
+
+
+def ensure_system() -> None:
+    """See that the system has the libraries Blender needs, and that Python can make environments.
+
+    Raises:
+        SetUpError: something is missing and could not be installed.
+
+    """
+    missing = missing_libraries() if sys.platform == "linux" else []
+    missing += missing_venv_package()
     if not missing:
         return
     apt = shutil.which("apt-get") is not None
     if not (apt and is_root()):
-        raise SetUpError(libraries_message(missing, apt))
+        raise SetUpError(missing_message(missing, apt))
     apt_install(missing)
     # In a new process: the loader remembers what it did not find.
     code = f"import ctypes; [ctypes.CDLL(name) for name in {[v for v in LIBRARIES.values() if v]!r}]"
@@ -184,31 +200,6 @@ def ensure_libraries() -> None:
             f"{' '.join(missing)} were installed, but some of their libraries still do not load in "
             f"{sys.executable}: use the system's own Python, `make demo PYTHON=/usr/bin/python3`"
         )
-
-
-def ensure_venv_module() -> None:
-    """See that this Python can make virtual environments; Debian packs that separately.
-
-    Raises:
-        SetUpError: it cannot, and it could not be installed.
-
-    """
-    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
-        return
-    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-    of_the_system = sys.base_prefix == "/usr" and shutil.which("apt-get") is not None
-    if of_the_system and is_root():
-        apt_install([package])
-        return
-    if of_the_system:
-        raise SetUpError(
-            f"Python's venv module is missing: run `sudo apt-get update && sudo apt-get install -y {package}`"
-            ", then the same command again"
-        )
-    raise SetUpError(
-        f"{sys.executable} has no venv and ensurepip modules: use a complete Python, "
-        "`make demo PYTHON=/path/to/python3.13`"
-    )
 
 
 def venv_python(venv: Path) -> Path:
@@ -407,7 +398,7 @@ def set_up(wanted: Sequence[str]) -> None:
     """
     version = sys.version_info[:2]
     check_python(sys.version_info[:3], sys.executable)
-    ensure_libraries()
+    ensure_system()
     folder = ROOT / ".venv"
     venv = folder / f"py{version[0]}{version[1]}"
     with alone(folder):
@@ -417,7 +408,6 @@ def set_up(wanted: Sequence[str]) -> None:
         digest = install_digest(ROOT, version)
         extras = extras_to_install(stamp, digest, wanted)
         if extras is not None:
-            ensure_venv_module()
             if stamp.get("root", str(ROOT)) != str(ROOT):
                 shutil.rmtree(venv)  # the checkout was moved, and an environment cannot be
             ensure_venv(venv)

@@ -64,13 +64,13 @@ def test_drivers_are_looked_for_on_the_disk(set_up, tmp_path, monkeypatch):
 
 
 def test_a_user_is_told_the_one_command(set_up):
-    message = set_up.libraries_message(["libsm6", "libegl1"], apt=True)
+    message = set_up.missing_message(["libsm6", "libegl1"], apt=True)
     assert one_line(message)
     assert "missing: libsm6, libegl1." in message
     assert message.endswith(
         "sudo apt-get update && sudo apt-get install --no-install-recommends -y libsm6 libegl1"
     )
-    other = set_up.libraries_message(["libsm6", "libgl1-mesa-dri"], apt=False)
+    other = set_up.missing_message(["libsm6", "libgl1-mesa-dri"], apt=False)
     assert "libSM.so.6" in other
     assert "Mesa" in other
     assert "apt-get" not in other
@@ -79,13 +79,27 @@ def test_a_user_is_told_the_one_command(set_up):
 @pytest.mark.skipif(sys.platform != "linux", reason="the list is Linux's")
 def test_a_user_who_is_not_root_gets_one_line_and_status_2(set_up, monkeypatch, capsys):
     monkeypatch.setattr(set_up, "missing_libraries", lambda: ["libegl1"])
+    monkeypatch.setattr(set_up, "missing_venv_package", lambda: ["python3.99-venv"])
     monkeypatch.setattr(set_up, "is_root", lambda: False)
     monkeypatch.setattr(set_up.shutil, "which", lambda _name: "/usr/bin/apt-get")
     monkeypatch.setattr(set_up, "apt_install", lambda _packages: pytest.fail("apt-get was run"))
     monkeypatch.setattr(set_up, "check_python", lambda *_args: None)
     assert set_up.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("set-up: Blender needs system libraries that are missing: libegl1.")
+    assert line.startswith(
+        "set-up: Blender needs system packages that are missing: libegl1, python3.99-venv."
+    )
+
+
+def test_debians_python_without_venv_names_its_package(set_up, monkeypatch):
+    monkeypatch.setattr(set_up.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    assert set_up.missing_venv_package() == []
+    monkeypatch.setattr(set_up.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(set_up.sys, "base_prefix", "/usr")
+    assert set_up.missing_venv_package() == [f"python3.{sys.version_info[1]}-venv"]
+    monkeypatch.setattr(set_up.sys, "base_prefix", "/opt/python")
+    with pytest.raises(set_up.SetUpError, match="use a complete Python"):
+        set_up.missing_venv_package()
 
 
 def test_root_gets_them_installed(set_up, monkeypatch):
@@ -164,7 +178,7 @@ class Steps:
         (root / "holotalk_addon" / "assets.py").write_text("# pins\n")
         self.assets = root / "holotalk_addon" / "assets.py"
         monkeypatch.setattr(module, "ROOT", root)
-        for name in ("check_python", "ensure_libraries", "ensure_venv_module"):
+        for name in ("check_python", "ensure_system"):
             monkeypatch.setattr(module, name, lambda *_args: None)
         monkeypatch.setattr(module, "ensure_venv", self.ensure_venv)
         monkeypatch.setattr(module, "install", lambda _venv, extras: self.step(f"install {extras}"))
