@@ -308,7 +308,9 @@ def pip_message(log: str, path: Path) -> str:
     """
     if "[Errno 28]" in log or "[Errno 122]" in log:
         return f"The disk is full ({path.parent}): free 3 GB, then run the same command again"
-    reasons = [line[len("ERROR: ") :] for line in log.splitlines() if line.startswith("ERROR: ")]
+    # Indented where pip quotes the pip that it ran for the build.
+    lines = [line.strip() for line in log.splitlines()]
+    reasons = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     reason = reasons[-1] if reasons else last_line(log)
     signs = ("connection", "Connection", "Max retries", "timed out", "SSLError", "ProxyError")
     if "(from versions: none)" in log or any(sign in log for sign in signs):

@@ -266,6 +266,11 @@ def test_a_moved_checkout_gets_a_new_environment(steps, monkeypatch, tmp_path):
             "ERROR: No matching distribution found for bpy\n",
             "could not download .*No matching distribution found for bpy.*network",
         ),
+        (
+            "  ERROR: No matching distribution found for setuptools (from versions: none)\n"
+            "error: subprocess-exited-with-error\n\nnote: This error originates from a subprocess\n",
+            "could not download .*No matching distribution found for setuptools",
+        ),
         ("ERROR: ResolutionImpossible\n", "could not install HoloTalk .ResolutionImpossible"),
         ("", "no reason given"),
     ],
