@@ -17,15 +17,13 @@ from .landmarks68 import landmarks68
 from .networks import FaceModels
 from .photo import Photo
 from .pose import angles_from_rotation, mesh_rotation
+from .quality import face_warnings
 
 SMALLEST_FACE = 24
 """Pixels of width below which a face is refused."""
 
-SMALL_FACE = 80
-"""Pixels of width below which the user is told that the head will be coarse."""
-
-FAR_TURNED = 45.0
-"""Degrees of yaw from which on half of the face is a guess."""
+COMPARABLE = 0.25
+"""Width over the chosen face's from which another face is worth a word to the user."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,9 @@ def find_faces(photo: Photo, models: FaceModels, progress: Progress = silent) ->
     """All faces of a photo, the largest box first; an empty list where there is none."""
     detections = detect(photo.pixels, models, lambda done: progress(0.8 * done))
     faces = []
-    for done, detection in enumerate(detections, start=1):
-        faces.append(_measure(photo, models, detection))
-        progress(0.8 + 0.2 * done / len(detections))
+    for index, detection in enumerate(detections):
+        faces.append(_measure(photo, models, detection, _crowd(detections, index)))
+        progress(0.8 + 0.2 * (index + 1) / len(detections))
     progress(1.0)
     return faces
 
@@ -97,7 +95,7 @@ def pick_face(faces: Sequence[Face], number: int = 1) -> Face:
     return face
 
 
-def _measure(photo: Photo, models: FaceModels, detection: Detection) -> Face:
+def _measure(photo: Photo, models: FaceModels, detection: Detection, crowd: tuple[str, ...]) -> Face:
     rotation = mesh_rotation(detection.mesh, models.canonical_mesh, photo.focal_px, photo.width, photo.height)
     yaw, pitch, roll = angles_from_rotation(rotation)
     eyes = find_eyes(models.iris, photo.pixels, detection.mesh)
@@ -113,18 +111,16 @@ def _measure(photo: Photo, models: FaceModels, detection: Detection) -> Face:
         yaw=yaw,
         pitch=pitch,
         roll=roll,
-        warnings=_warnings(photo, detection, yaw),
+        warnings=face_warnings(photo.pixels, detection.mesh, yaw) + crowd,
     )
 
 
-def _warnings(photo: Photo, detection: Detection, yaw: float) -> tuple[str, ...]:
-    found = []
-    if abs(yaw) > FAR_TURNED:
-        found.append(
-            f"The head is turned by {abs(yaw):.0f} degrees: the far side of the face is a guess. "
-            "A photo from the front gives a better likeness."
-        )
-    width = float(detection.box[2])
-    if width < SMALL_FACE:
-        found.append(f"The face is only {width:.0f} pixels wide: the head will look coarse.")
-    return tuple(found)
+def _crowd(detections: Sequence[Detection], index: int) -> tuple[str, ...]:
+    """A word to the user where the photo shows other people too: whose head this will be."""
+    width = float(detections[index].box[2])
+    others = [d for d in detections if d.box[2] >= max(SMALLEST_FACE, COMPARABLE * width)]
+    if len(others) < 2:
+        return ()
+    return (
+        f"The photo shows {len(detections)} faces; this is number {index + 1}, counted from the largest.",
+    )

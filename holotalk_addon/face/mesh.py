@@ -100,6 +100,19 @@ def crop_to_picture(
     return np.asarray(out, dtype=np.float64)
 
 
+def picture_to_crop(
+    points: NDArray[np.floating[Any]],
+    centre_xy: NDArray[np.floating[Any]],
+    side: float,
+    roll: float,
+    size: float,
+) -> NDArray[np.float64]:
+    """Bring (N, 2) points of the picture to a crop's pixels: the inverse of :func:`crop_to_picture`."""
+    turn = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    offsets = np.asarray(points, dtype=np.float64)[:, :2] - np.asarray(centre_xy)
+    return np.asarray(offsets @ turn * (size / side) + size / 2.0, dtype=np.float64)
+
+
 def mesh_on_crop(
     network: Network,
     pixels: NDArray[np.uint8],
