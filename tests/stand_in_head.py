@@ -194,6 +194,16 @@ def _turn(axis, degrees):
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
+def _blotched(picture, rows):
+    """Freckle the skin at random, so that no part of it looks like another or like its mirror image."""
+    rng = np.random.default_rng(7)
+    spots = Image.fromarray(rng.integers(0, 256, (40, 48), dtype=np.uint8))
+    spots = np.asarray(spots.resize(picture.size, Image.Resampling.BICUBIC), dtype=np.float64)
+    pixels = np.asarray(picture, dtype=np.float64).copy()
+    pixels[:rows, :, :3] += (spots[:rows, :, None] - 128.0) * 0.3
+    return Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+
+
 def _texture(size):
     """Skin above ``SKIN_V``: u 0.5 front, 0.75 the person's left, 0 back, 0.25 right. Letters are
     drawn as seen from outside, with a patch beside them that no mirror image or turn matches."""
@@ -216,6 +226,9 @@ def _texture(size):
         picture.paste(tile, (left % size, 0))
         if left < 0:  # the back wraps round the seam
             picture.paste(tile, (left, 0))
+
+    picture = _blotched(picture, skin)
+    draw = ImageDraw.Draw(picture)
 
     def disc(u, v, radius, colour):
         x, y = u * size, (1 - v) * size

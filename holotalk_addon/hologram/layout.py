@@ -138,7 +138,7 @@ def pyramid_layout(
         )
     half = even_size // 2
     # h even, so that a panel turned by 90 degrees still lies on whole pixels.
-    panel_height = 2 * round((half - gap * half) / 2)
+    panel_height = min(2 * round((half - gap * half) / 2), 2 * ((half - 1) // 2))
     half_gap = half - panel_height
     panel_width = min(2 * half, 2 * round(PANEL_ASPECT * panel_height / 2))
     reach = half_gap + panel_height // 2

@@ -23,6 +23,14 @@ def strips(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+def set_duration(strip: Any, frames: int) -> None:
+    """Have a strip last so many frames from its start."""
+    if hasattr(strip, "duration"):  # 5.1+
+        strip.duration = frames
+    else:
+        strip.frame_final_duration = frames
+
+
 def output_png(scene: Any, *, alpha: bool) -> None:
     """Have a scene write 8-bit PNGs: RGBA, or RGB."""
     settings = scene.render.image_settings

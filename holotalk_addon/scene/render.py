@@ -293,7 +293,7 @@ def _layout_scene(hologram: HologramScene, sequences: Sequence[Sequence[Path]]) 
             )
             for picture in pictures[1:]:
                 strip.elements.append(picture.name)
-            strip.frame_final_duration = len(pictures)
+            compat.set_duration(strip, len(pictures))
             place_strip(strip, hologram.layout, k)
         yield scene
     finally:
@@ -336,7 +336,7 @@ def render_picture(
             strip = compat.strips(scene).new_image(
                 name="Still", filepath=str(still), channel=1, frame_start=FIRST_FRAME, fit_method="ORIGINAL"
             )
-            strip.frame_final_duration = motion.frames
+            compat.set_duration(strip, motion.frames)
             compat.output_mp4(scene)
             scene.render.filepath = str(beside)
             _run(scene, range(FIRST_FRAME, FIRST_FRAME + motion.frames), progress)
