@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -21,7 +22,6 @@ from ..progress import Progress, silent
 from .base_mesh import BaseMesh, Bust
 from .head import PARTS
 from .morphable_model import (
-    MODEL_FILE,
     PUPIL_DISTANCE_M,
     REGIONS,
     HeadModel,
@@ -33,6 +33,9 @@ from .people import IdentityTargets, read_identity_targets
 from .raster import barycentric, rasterize
 from .uv_layout import lay_out
 
+_SOURCES = (
+    "base_mesh.py", "compile_model.py", "morphable_model.py", "people.py", "raster.py", "uv_layout.py",
+)  # fmt: skip
 _SEED = 20_2611
 _PEOPLE = 1600
 _COMPONENTS = 80
@@ -42,8 +45,13 @@ _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to
 
 
 def model_path() -> Path:
-    """Where the compiled model lies."""
-    return assets.compiled_dir() / MODEL_FILE
+    """Where the compiled model lies: its name tells the sources it was made from, so that a newer
+    version never takes an older one's model for its own."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256(assets.digest().encode())
+    for name in _SOURCES:
+        digest.update((here / name).read_bytes())
+    return assets.compiled_dir() / f"head_model_{digest.hexdigest()[:12]}.npz"
 
 
 def ensure_model(progress: Progress = silent) -> Path:

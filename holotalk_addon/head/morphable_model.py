@@ -17,11 +17,6 @@ from numpy.typing import NDArray
 
 from ..errors import AssetError
 
-MODEL_FORMAT = 1
-"""Raised whenever the compiled file changes its meaning, so that an old one is compiled anew."""
-
-MODEL_FILE = f"head_model_{MODEL_FORMAT}.npz"
-
 PUPIL_DISTANCE_M = 0.063
 """Distance between the pupils that gives the model its absolute size: the adult mean (Dodgson 2004,
 "Variation and extrema of human interpupillary distance")."""

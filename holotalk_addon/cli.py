@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``holotalk`` command.
+
+Bad input is one line on standard error and exit status 2. Progress bars go to standard error, and only
+on a terminal; results go to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import HoloTalkError, OptionError
+from .outputs import check_folder, check_output, write_text
+
+_VIDEO = (".mp4", ".png")
+_EXPORTS = (".glb", ".obj", ".ply", ".blend")
+
+
+class _TerminalProgress:
+    """One bar for the stage at work, on standard error, where that is a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        if stage != self._stage or self._bar is None:
+            self.close()
+            self._stage = stage
+            self._bar = tqdm(
+                total=100,
+                desc=f"{stage:<24}",
+                leave=False,
+                bar_format="{desc} {bar} {percentage:3.0f} %  {elapsed}<{remaining}",
+            )
+        self._bar.update(int(100 * fraction) - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments, ``sys.argv[1:]`` by default.
+
+    Returns:
+        The exit status: 0, or 2 for anything the user can mend, or 130 when interrupted.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except HoloTalkError as error:
+        print(f"holotalk: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has gone (`holotalk analyze ... | head`): nothing more to say.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("holotalk: stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="holotalk",
+        description="One portrait photo to a 3D head and a looping video for a hologram pyramid. "
+        "Everything runs on this computer; no picture leaves it.",
+    )
+    parser.add_argument("--version", action="version", version=f"holotalk {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(run=run)
+        return sub
+
+    demo = command("demo", _demo, "the built-in portrait with all defaults")
+    demo.add_argument("-o", "--output", type=Path, default=Path("hologram.mp4"), help="default: hologram.mp4")
+    demo.add_argument("--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings")
+
+    generate = command("generate", _generate, "a photo to a hologram video (.mp4) or still (.png)")
+    generate.add_argument("photo", type=Path, metavar="PHOTO")
+    generate.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    _add_face(generate)
+    generate.add_argument("--motion", choices=("turntable", "sway", "still"), default="turntable")
+    generate.add_argument("--seconds", type=float, default=6.0, help="length of the loop, default 6")
+    generate.add_argument("--fps", type=int, default=24, help="frames a second, default 24")
+    _add_layout(generate)
+    generate.add_argument(
+        "--sides",
+        choices=("around", "front"),
+        default="around",
+        help="four true sides of the head (default), or the face on all four",
+    )
+    _add_engine(generate)
+    generate.add_argument("--save-blend", type=Path, metavar="FILE.blend", help="keep the scene as well")
+    generate.add_argument("--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings")
+
+    analyze = command("analyze", _analyze, "the faces of photos: box, score, 68 landmarks, yaw, pitch, roll")
+    analyze.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    analyze.add_argument("--json", action="store_true", help="print one JSON list")
+
+    views = command("views", _views, "single unmirrored views: view_<yaw>.png")
+    views.add_argument("photo", type=Path, metavar="PHOTO")
+    views.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    views.add_argument("--yaw", type=float, nargs="+", default=[-90.0, -45.0, 0.0, 45.0, 90.0], metavar="DEGREES")
+    views.add_argument("--size", type=int, default=512, help="side of the square pictures, default 512")
+    _add_face(views)
+    _add_engine(views)
+
+    export = command("export", _export, "the head as .glb, .obj, .ply or .blend")
+    export.add_argument("photo", type=Path, metavar="PHOTO")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    _add_face(export)
+
+    template = command("template", _template, "a cut template for the pyramid, in true millimetres")
+    template.add_argument("--screen-mm", required=True, metavar="WxH", help="lit size of the screen, as 70x150")
+    template.add_argument("--gap", type=float, default=0.2, help="small end over short side, default 0.2")
+    template.add_argument("--screen", choices=("up", "down"), default="up")
+    template.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg")
+
+    testcard = command("testcard", _testcard, "letters on four sides: which way up, is it mirrored, does the gap fit")
+    testcard.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png|.mp4")
+    _add_layout(testcard)
+
+    data = command("assets", _assets, "fetch and check the third-party data; make the head model")
+    data.add_argument("--check", action="store_true", help="say what is missing, fetch nothing")
+    return parser
+
+
+def _add_face(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--face", type=int, default=1, metavar="N", help="which face: 1 is the largest (default)")
+    parser.add_argument(
+        "--complete",
+        choices=("auto", "mirror", "cae", "holotalk"),
+        default="auto",
+        help="how what the photo does not show is completed; auto: the best of this version",
+    )
+
+
+def _add_layout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--size", type=int, default=1080, help="side of the square layout in pixels, default 1080")
+    parser.add_argument("--frame", metavar="WxH", help="whole picture, the layout centred in it; default: the square")
+    parser.add_argument("--screen", choices=("up", "down"), default="up", help="which way the screen faces")
+    parser.add_argument("--gap", type=float, default=0.2, help="small end of the pyramid over the size, default 0.2")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=("auto", "workbench", "eevee", "cycles"), default="auto")
+
+
+def _pair(text: str, option: str) -> tuple[float, float]:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[xX×]\s*(\d+(?:\.\d+)?)\s*", text)
+    if match is None:
+        raise OptionError(f"{option} {text} is not a size: write it as 1920x1080.")
+    return float(match[1]), float(match[2])
+
+
+def _layout(options: argparse.Namespace) -> Any:
+    from .hologram.layout import pyramid_layout
+
+    frame = None
+    if options.frame:
+        width, height = _pair(options.frame, "--frame")
+        frame = (int(width), int(height))
+    layout = pyramid_layout(options.size, options.gap, options.screen, frame)
+    for note in layout.notes:
+        _say(note)
+    return layout
+
+
+def _say(sentence: str) -> None:
+    print(f"holotalk: {sentence}", file=sys.stderr)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from . import assets
+
+    check_output(options.output, _VIDEO)
+    arguments = ["generate", "-o", str(options.output)]
+    if options.report:
+        arguments += ["--report", str(options.report)]
+    return _generate(_parser().parse_args([*arguments, "--", str(assets.demo_portrait())]))
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from . import pipeline
+    from .hologram.motion import loop_motion
+
+    check_output(options.output, _VIDEO)
+    if options.save_blend:
+        check_output(options.save_blend, (".blend",))
+    if options.report:
+        check_output(options.report, (".json",))
+    layout = _layout(options)
+    motion = loop_motion(options.motion, options.seconds, options.fps)
+    person, stages = _person(options)
+    hologram = pipeline.build_hologram(person.head, layout, motion, options.sides, options.engine, stages)
+    if options.save_blend:
+        pipeline.save_blend(options.save_blend, hologram, stages)
+    pipeline.render_hologram(hologram, options.output, stages)
+    _close(stages)
+    if options.report:
+        write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
+    print(options.output)
+    return 0
+
+
+def _person(options: argparse.Namespace) -> tuple[Any, Any]:
+    """The person of the options' photo, and the stages so far; warnings are said."""
+    from . import pipeline
+
+    stages = pipeline.Stages(_TerminalProgress())
+    pipeline.completion(options.complete)
+    try:
+        with stages.stage("Loading"):
+            tools = pipeline.load_tools()
+        person = pipeline.person_from_photo(options.photo, tools, stages, options.face, options.complete)
+    finally:
+        _close(stages)
+    for warning in person.warnings:
+        _say(warning)
+    return person, stages
+
+
+def _close(stages: Any) -> None:
+    if isinstance(stages.tell, _TerminalProgress):
+        stages.tell.close()
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from . import pipeline
+    from .face import find_faces, read_photo
+
+    tools = pipeline.load_tools()
+    entries: list[dict[str, Any]] = []
+    for path in options.photos:
+        entry: dict[str, Any] = {"photo": str(path)}
+        try:
+            photo = read_photo(path)
+            entry |= {"width": photo.original_width, "height": photo.original_height}
+            entry["faces"] = [pipeline.face_entry(face, photo.scale) for face in find_faces(photo, tools.faces)]
+        except HoloTalkError as error:
+            entry["error"] = " ".join(str(error).split())
+            _say(entry["error"])
+        entries.append(entry)
+    if options.json:
+        print(json.dumps(entries))
+    else:
+        for entry in entries:
+            _print_faces(entry)
+    return 2 if all("error" in entry for entry in entries) else 0
+
+
+def _print_faces(entry: dict[str, Any]) -> None:
+    if "error" in entry:
+        return
+    count = len(entry["faces"])
+    print(f"{entry['photo']}: {count} face{'' if count == 1 else 's'}, {entry['width']} x {entry['height']} pixels")
+    for number, face in enumerate(entry["faces"], start=1):
+        x, y, width, height = face["box"]
+        print(
+            f"  {number}: {width:.0f} x {height:.0f} at ({x:.0f}, {y:.0f}), score {face['score']:.2f}, "
+            f"yaw {face['yaw']:+.0f}, pitch {face['pitch']:+.0f}, roll {face['roll']:+.0f} degrees"
+        )
+
+
+def _views(options: argparse.Namespace) -> int:
+    from . import pipeline
+    from .outputs import make_folder
+
+    size = options.size - options.size % 2
+    if size < 16:
+        raise OptionError(f"--size {options.size} is too small: choose 16 or more.")
+    if size != options.size:
+        _say(f"--size {options.size} is odd: {size} is used.")
+    check_folder(options.output.parent)
+    person, stages = _person(options)
+    make_folder(options.output)
+    try:
+        paths = pipeline.render_views(person.head, options.yaw, options.output, size, options.engine, stages)
+    finally:
+        _close(stages)
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from . import pipeline
+
+    check_output(options.output, _EXPORTS)
+    person, stages = _person(options)
+    try:
+        paths = pipeline.export(person.head, options.output, stages)
+    finally:
+        _close(stages)
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _template(options: argparse.Namespace) -> int:
+    from .hologram.template import template_svg
+
+    check_output(options.output, (".svg",))
+    screen = _pair(options.screen_mm, "--screen-mm")
+    write_text(options.output, template_svg(screen, options.gap, options.screen))
+    print(options.output)
+    return 0
+
+
+def _testcard(options: argparse.Namespace) -> int:
+    from .hologram.testcard import testcard
+
+    check_output(options.output, _VIDEO)
+    layout = _layout(options)
+    card = testcard(layout)
+    if options.output.suffix.lower() == ".png":
+        from PIL import Image
+
+        from .outputs import replacing
+
+        with replacing(options.output) as beside:
+            Image.fromarray(card).save(beside)
+    else:
+        from .scene.render import still_video
+
+        still_video(card, options.output)
+    print(options.output)
+    return 0
+
+
+def _assets(options: argparse.Namespace) -> int:
+    from . import assets
+
+    status = assets.main(["--check"] if options.check else [])
+    if status == 0 and not options.check:
+        from .head.compile_model import ensure_model
+
+        print(f"The head model: {ensure_model()}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

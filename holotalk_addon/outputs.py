@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing results: checked before the work starts, written beside, renamed when complete."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import OptionError, OutputError
+
+
+def check_output(path: Path, extensions: Sequence[str]) -> Path:
+    """Complain about an output that cannot work before any time is spent on it.
+
+    Args:
+        path: where the result shall go.
+        extensions: the file names it may end in, with their dots.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptionError: another extension.
+        OutputError: the folder does not exist or cannot be written, or the path is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: give the name of a file in it.")
+    if path.suffix.lower() not in extensions:
+        known = " or ".join(extensions)
+        raise OptionError(f"Cannot write '{path.name}': choose a name that ends in {known}.")
+    check_folder(path.parent)
+    return path
+
+
+def check_folder(folder: Path) -> None:
+    """Complain unless files can be made in a folder.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written.
+    """
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist: create it, or choose another.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {folder} cannot be written: choose another.")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that replaces it in one step if all goes well, and is removed
+    if not.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: give the name of a file in it.")
+    check_folder(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=".holotalk-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"Cannot write in {path.parent}: {error.strerror}.") from error
+    os.close(handle)
+    beside = Path(name)
+    try:
+        # mkstemp makes private files; give the result what any new file of the user gets.
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)
+        yield beside
+        try:
+            beside.replace(path)
+        except OSError as error:
+            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step, UTF-8."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder unless it is there.
+
+    Raises:
+        OutputError: it cannot be made or written, or a file has its name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file: give the name of a folder.")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    check_folder(folder)

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photo -> hologram as named stages, each reporting its progress.
+
+``person_from_photo`` runs photo, faces, mask, fit, texture and completion and needs no Blender;
+``render_hologram``, ``render_views`` and ``export`` take its head into Blender. The command line and
+the add-on both call these and nothing deeper.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import assets
+from .errors import OptionError
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .face import Face, FaceModels, Photo
+    from .head.fill import Completion
+    from .head.fitting import HeadFit
+    from .head.head import Head
+    from .head.morphable_model import HeadModel
+    from .hologram.layout import PyramidLayout
+    from .hologram.motion import LoopMotion
+    from .scene.hologram_scene import HologramScene
+
+COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
+"""What may be asked for; ``auto`` is the best that this version has."""
+
+Tell = Callable[[str, float], None]
+"""Told a stage's name and the fraction of it done. It may raise to cancel."""
+
+
+def tell_nobody(_stage: str, _fraction: float) -> None:
+    """A :data:`Tell` that drops what it hears."""
+
+
+@dataclass
+class Stages:
+    """Runs named stages: tells how far each is and keeps how long it took."""
+
+    tell: Tell = tell_nobody
+    seconds: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Progress]:
+        """Time what happens inside; yields the stage's own :data:`~.progress.Progress`."""
+        self.tell(name, 0.0)
+        start = time.perf_counter()
+        yield partial(self.tell, name)
+        self.seconds.append((name, time.perf_counter() - start))
+        self.tell(name, 1.0)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What is loaded once and used for every photo."""
+
+    model: HeadModel
+    faces: FaceModels
+
+
+@dataclass(frozen=True)
+class Person:
+    """All that was found out about one person from one photo."""
+
+    photo: Photo
+    faces: tuple[Face, ...]
+    """Every face of the photo, largest first."""
+    face: Face
+    """The one that was taken."""
+    fit: HeadFit
+    head: Head
+    seen: NDArray[np.float32]
+    """(S, S) how much of each texel the photo showed, 0..1."""
+    warnings: tuple[str, ...]
+    """Sentences for the user."""
+
+
+def load_tools() -> Tools:
+    """Load the head model (compiled on first use) and the face networks.
+
+    Raises:
+        AssetError: something has not been fetched yet, or is damaged.
+    """
+    from .face import FaceModels
+    from .head.compile_model import ensure_model
+    from .head.morphable_model import load_model
+
+    model = load_model(ensure_model())
+    return Tools(model, FaceModels.load(assets.find, model.canonical_mesh468))
+
+
+def completion(name: str) -> Completion:
+    """The completion of this name.
+
+    Raises:
+        OptionError: there is none, or not in this version.
+    """
+    from .head.fill import mirror_and_fill
+
+    if name not in COMPLETIONS:
+        raise OptionError(f"There is no completion '{name}': choose auto or mirror.")
+    if name in ("cae", "holotalk"):
+        raise OptionError(
+            f"The learned completion '{name}' needs weights that this version does not have yet: choose auto or mirror."
+        )
+    return mirror_and_fill
+
+
+def person_from_photo(
+    path: Path,
+    tools: Tools,
+    stages: Stages,
+    face_number: int = 1,
+    complete: str = "auto",
+    texture_size: int | None = None,
+) -> Person:
+    """One portrait photo to a fitted, textured head.
+
+    Args:
+        path: the photo.
+        tools: from :func:`load_tools`.
+        stages: told the progress; keeps the times.
+        face_number: 1 is the largest face.
+        complete: one of :data:`COMPLETIONS`.
+        texture_size: pixels a side; None for the default.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+        FaceError: there is no (such) face in it.
+        OptionError: an unknown completion.
+    """
+    from .face import read_photo
+
+    with stages.stage("Reading the photo"):
+        photo = read_photo(path)
+    return person_from_pixels(photo, tools, stages, face_number, complete, texture_size)
+
+
+def person_from_pixels(
+    photo: Photo,
+    tools: Tools,
+    stages: Stages,
+    face_number: int = 1,
+    complete: str = "auto",
+    texture_size: int | None = None,
+) -> Person:
+    """:func:`person_from_photo` for a photo that is already in memory."""
+    from .face import find_faces, person_mask, pick_face
+    from .head.camera import Camera
+    from .head.fill import CompletionInput
+    from .head.fitting import fit_head
+    from .head.head import Head
+    from .head.texture import DEFAULT_SIZE, bake_photo, texels
+
+    model = tools.model
+    paint = completion(complete)
+    with stages.stage("Finding the face") as progress:
+        faces = find_faces(photo, tools.faces, progress)
+        face = pick_face(faces, face_number)
+    with stages.stage("Separating the person"):
+        person = person_mask(photo, face, tools.faces)
+    with stages.stage("Fitting the head"):
+        camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
+        fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
+    with stages.stage("Projecting the photo") as progress:
+        layout = texels(model, texture_size or DEFAULT_SIZE)
+        baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
+    with stages.stage("Completing the head") as progress:
+        texture = paint(CompletionInput(model, fit, layout, photo.pixels, person, baked), progress)
+    head = Head(
+        vertices=fit.vertices,
+        polygons=model.polygons,
+        polygon_uvs=model.polygon_uvs,
+        polygon_parts=model.polygon_parts,
+        expression_names=tuple(str(name) for name in model.expression_names),
+        expression_deltas=model.expression_basis,
+        expression=np.asarray(fit.expression, dtype=np.float32),
+        fade=model.fade,
+        texture=texture.pixels,
+    )
+    warnings = [*photo.warnings, *face.warnings]
+    if len(faces) > 1:
+        warnings.append(
+            f"The photo shows {len(faces)} faces; number {face_number} was taken (1 is the largest): "
+            "choose another with --face N."
+        )
+    return Person(photo, tuple(faces), face, fit, head, texture.seen, tuple(warnings))
+
+
+def build_hologram(
+    head: Head, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str, stages: Stages
+) -> HologramScene:
+    """Build the four-camera scene in a new, empty Blender file."""
+    from .scene import hologram_scene
+
+    with stages.stage("Building the scene"):
+        hologram_scene.new_file()
+        return hologram_scene.build_hologram(head, layout, motion, sides, engine)
+
+
+def render_hologram(hologram: HologramScene, output: Path, stages: Stages) -> None:
+    """Render the loop to .mp4, or its first frame to .png."""
+    from .scene import render
+
+    with stages.stage("Rendering") as progress:
+        render.render_hologram(hologram, output, progress)
+
+
+def render_views(
+    head: Head, yaws: Sequence[float], folder: Path, size: int, engine: str, stages: Stages
+) -> list[Path]:
+    """Render single unmirrored views to ``view_<yaw>.png`` in an existing folder."""
+    from .scene import hologram_scene, render
+
+    with stages.stage("Rendering the views") as progress:
+        hologram_scene.new_file()
+        return render.write_views(head, yaws, folder, size, engine=engine, progress=progress)
+
+
+def export(head: Head, output: Path, stages: Stages) -> list[Path]:
+    """Write the head as .glb, .obj, .ply or .blend; returns the files written."""
+    from .scene import export as exporters
+    from .scene import hologram_scene
+
+    with stages.stage("Exporting"):
+        hologram_scene.new_file()
+        return exporters.export_head(head, output)
+
+
+def save_blend(output: Path, hologram: HologramScene, stages: Stages) -> None:
+    """Save the open hologram as a .blend."""
+    from .scene import export as exporters
+
+    with stages.stage("Saving the Blender file"):
+        exporters.save_blend(output, hologram)
+
+
+def face_entry(face: Face, scale: float = 1.0) -> dict[str, Any]:
+    """A face as the command line's contract writes it: pixels of the original picture, degrees.
+
+    Args:
+        face: the face.
+        scale: working pixels over original pixels.
+    """
+    return {
+        "box": [round(float(v) / scale, 2) for v in face.box],
+        "score": round(float(face.score), 4),
+        "yaw": round(face.yaw, 2),
+        "pitch": round(face.pitch, 2),
+        "roll": round(face.roll, 2),
+        "rotation": [[round(float(v), 6) for v in row] for row in face.rotation],
+        "landmarks68": [[round(float(v) / scale, 2) for v in point] for point in face.landmarks68],
+    }
+
+
+def report(person: Person | None, stages: Stages) -> dict[str, Any]:
+    """What ``--report`` writes: seconds per stage, the face, the fit, warnings."""
+    result: dict[str, Any] = {
+        "stages": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in stages.seconds]
+    }
+    if person is not None:
+        fit = person.fit
+        result["face"] = face_entry(person.face, person.photo.scale)
+        result["fit"] = {
+            "nme_percent": round(fit.nme_percent, 3),
+            "residual_nme_percent": round(fit.residual_nme_percent, 3),
+            "focal_px": round(fit.camera.focal, 1),
+            "expression": {
+                name: round(float(strength), 3)
+                for name, strength in zip(person.head.expression_names, person.head.expression, strict=True)
+                if strength > 0.01
+            },
+        }
+        result["warnings"] = list(person.warnings)
+    return result
