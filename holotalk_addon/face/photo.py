@@ -32,16 +32,19 @@ FORMATS_FOR_USERS = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM wo
 SMALLEST_SIDE = 32
 """Pixels. A face needs 24 px; with less than this around it no detector has anything to go by."""
 
-MOST_PIXELS = 400_000_000
-"""Decoded pixels that are taken on (20,000 x 20,000): 1.2 GB as 8-bit RGB, the most that still leaves
-the whole program below 1.5 GB."""
+MOST_BYTES = 1_250_000_000
+"""Memory that decoding may take at its peak, so that the whole program stays below 1.5 GB: an RGB picture
+of 20,000 x 15,000 pixels."""
 
-MOST_PIXELS_JPEG = 4_000_000_000
-"""A JPEG is decoded at 1/2, 1/4 or 1/8 straight away, so its size in the file matters little."""
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "RGB": 4, "RGBX": 4, "CMYK": 4}
+"""What Pillow holds of a picture in each mode while it is decoded and reduced."""
 
-PILLOW_PIXELS = 120_000_000
-"""From here on pictures other than JPEG go through OpenCV: Pillow holds RGB in four bytes a pixel
-and its resampling needs a further copy, OpenCV holds three."""
+_BYTES_PER_PIXEL_OTHER = 9
+"""The same where a converted copy is needed meanwhile (palette, alpha, more than eight bits)."""
+
+_BYTES_PER_PIXEL_JPEG = {False: 0.4, True: 6.0}
+"""JPEGs are decoded at 1/2, 1/4 or 1/8 straight away, unless they are progressive: then libjpeg holds all
+coefficients."""
 
 DEFAULT_FOCAL_PER_SIDE = 1.5
 """Focal length over the longer side where the file does not tell: the project's contract. It is a
@@ -148,16 +151,14 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
                 colour: Image.Image | NDArray[np.uint8]
                 alpha: NDArray[np.uint8] | None = None
                 size_in_file = (int(image.size[0]), int(image.size[1]))
-                _check_size(path, size_in_file, image.format)
+                _check_size(path, size_in_file, _bytes_per_pixel(image))
+                # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
+                image.draft(image.mode, (max_side, max_side))
+                image.load()
+                # Not before: PNG may hold it at the end, and Pillow turns TIFFs itself while it loads.
                 exif = _read_exif(image, warnings)
                 profile = image.info.get("icc_profile")
-                if image.format not in ("JPEG", "MPO") and math.prod(size_in_file) > PILLOW_PIXELS:
-                    colour = _decode_with_cv2(path, max_side)
-                    profile = None
-                else:
-                    # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
-                    image.draft(image.mode, (max_side, max_side))
-                    colour, alpha = _decode_with_pillow(image, max_side)
+                colour, alpha = _decode_with_pillow(image, max_side)
         except UnidentifiedImageError as error:
             # Pillow does not know TIFFs of three times 16 bits; OpenCV does.
             if not _is_tiff(path):
@@ -257,16 +258,24 @@ def _check_file(path: Path) -> None:
         raise PhotoError(f"{path} is a HEIC picture, which cannot be read here. Convert it to JPEG first.")
 
 
-def _check_size(path: Path, size: tuple[int, int], kind: str | None) -> None:
+def _bytes_per_pixel(image: Image.Image) -> float:
+    if image.format in ("JPEG", "MPO"):
+        return _BYTES_PER_PIXEL_JPEG["progressive" in image.info]
+    if "transparency" in image.info:
+        return _BYTES_PER_PIXEL_OTHER
+    return _BYTES_PER_PIXEL.get(image.mode, _BYTES_PER_PIXEL_OTHER)
+
+
+def _check_size(path: Path, size: tuple[int, int], bytes_per_pixel: float) -> None:
     width, height = size
     if min(width, height) < SMALLEST_SIDE:
         raise PhotoError(
             f"{path} has only {width} x {height} pixels. Use a photo whose face is at least 100 pixels wide."
         )
-    if width * height > (MOST_PIXELS_JPEG if kind in ("JPEG", "MPO") else MOST_PIXELS):
+    if width * height * bytes_per_pixel > MOST_BYTES:
         raise PhotoError(
             f"{path} has {width} x {height} pixels, too many to read. "
-            "Make it smaller (8000 pixels are plenty) or save it as JPEG."
+            "Make it smaller: 8000 pixels are plenty."
         )
 
 
@@ -324,7 +333,6 @@ def _decode_with_pillow(
     image: Image.Image, max_side: int
 ) -> tuple[Image.Image | NDArray[np.uint8], NDArray[np.uint8] | None]:
     """The working-size picture in its own colours (L, RGB, CMYK or LAB), and its alpha if it has any."""
-    image.load()
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_deep_grey_to_8_bit(np.asarray(image)))
     if image.mode in ("P", "PA") or (image.mode in ("1", "L", "RGB") and "transparency" in image.info):
@@ -339,8 +347,12 @@ def _decode_with_pillow(
         image = image.convert("RGB")
     size = _fitting(*image.size, max_side)
     if size != image.size:
-        # Pillow weighs the colours of RGBA and LA by their alpha here, as it must be.
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        # Pillow weighs the colours of RGBA and LA by their alpha in both, as it must be. The whole part of
+        # the reduction by averaging: Lanczos alone would take a second picture as high as the first.
+        whole = max(1, max(image.size) // max_side)
+        if whole > 1:
+            image = image.reduce(whole)
+        image = image.resize(size, Image.Resampling.LANCZOS)
     alpha: NDArray[np.uint8] | None = None
     if image.mode in ("RGBA", "LA"):
         alpha = np.array(image.getchannel("A"), dtype=np.uint8)
@@ -356,17 +368,20 @@ def _deep_grey_to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    highest = float(numbers.max(initial=0.0))
+    highest = float(np.max(values, initial=0, where=np.isfinite(values)))
     if values.dtype.kind == "f":
         full = 1.0 if highest <= 1.0 else max(255.0, highest)
     else:
         full = 255.0 if values.dtype.itemsize > 2 and highest <= 255.0 else max(65535.0, highest)
-    return np.clip(numbers * (255.0 / full) + 0.5, 0.0, 255.0).astype(np.uint8)
+    out = np.empty(values.shape, dtype=np.uint8)
+    for top in range(0, len(values), 256):  # in strips, for the sake of memory
+        part = np.nan_to_num(values[top : top + 256].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        out[top : top + 256] = np.clip(part * (255.0 / full) + 0.5, 0.0, 255.0)
+    return out
 
 
 def _decode_with_cv2(path: Path, max_side: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB through OpenCV, as stored (no orientation): huge pictures, and 16-bit TIFFs."""
+    """(H, W, 3) uint8 RGB through OpenCV, as stored (no orientation): 16-bit TIFFs."""
     import cv2
 
     # Not cv2.imread: on Windows it cannot open names outside the system's code page.
@@ -378,7 +393,7 @@ def _decode_with_cv2(path: Path, max_side: int) -> NDArray[np.uint8]:
         raise PhotoError(_not_a_picture(path)) from error
     if decoded is None:
         raise PhotoError(_not_a_picture(path))
-    _check_size(path, (decoded.shape[1], decoded.shape[0]), None)
+    _check_size(path, (decoded.shape[1], decoded.shape[0]), 3.0)
     size = _fitting(decoded.shape[1], decoded.shape[0], max_side)
     if size != (decoded.shape[1], decoded.shape[0]):
         decoded = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
