@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = command("demo", _demo, "the built-in portrait with all defaults")
     demo.add_argument("-o", "--output", type=Path, default=Path("hologram.mp4"), help="default: hologram.mp4")
-    demo.add_argument("--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings")
+    demo.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings"
+    )
 
     generate = command("generate", _generate, "a photo to a hologram video (.mp4) or still (.png)")
     generate.add_argument("photo", type=Path, metavar="PHOTO")
@@ -111,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_engine(generate)
     generate.add_argument("--save-blend", type=Path, metavar="FILE.blend", help="keep the scene as well")
-    generate.add_argument("--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings")
+    generate.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings"
+    )
 
     analyze = command("analyze", _analyze, "the faces of photos: box, score, 68 landmarks, yaw, pitch, roll")
     analyze.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
@@ -120,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     views = command("views", _views, "single unmirrored views: view_<yaw>.png")
     views.add_argument("photo", type=Path, metavar="PHOTO")
     views.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    views.add_argument("--yaw", type=float, nargs="+", default=[-90.0, -45.0, 0.0, 45.0, 90.0], metavar="DEGREES")
+    views.add_argument(
+        "--yaw", type=float, nargs="+", default=[-90.0, -45.0, 0.0, 45.0, 90.0], metavar="DEGREES"
+    )
     views.add_argument("--size", type=int, default=512, help="side of the square pictures, default 512")
     _add_face(views)
     _add_engine(views)
@@ -131,12 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_face(export)
 
     template = command("template", _template, "a cut template for the pyramid, in true millimetres")
-    template.add_argument("--screen-mm", required=True, metavar="WxH", help="lit size of the screen, as 70x150")
+    template.add_argument(
+        "--screen-mm", required=True, metavar="WxH", help="lit size of the screen, as 70x150"
+    )
     template.add_argument("--gap", type=float, default=0.2, help="small end over short side, default 0.2")
     template.add_argument("--screen", choices=("up", "down"), default="up")
     template.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg")
 
-    testcard = command("testcard", _testcard, "letters on four sides: which way up, is it mirrored, does the gap fit")
+    testcard = command(
+        "testcard", _testcard, "letters on four sides: which way up, is it mirrored, does the gap fit"
+    )
     testcard.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png|.mp4")
     _add_layout(testcard)
 
@@ -146,7 +156,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_face(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--face", type=int, default=1, metavar="N", help="which face: 1 is the largest (default)")
+    parser.add_argument(
+        "--face", type=int, default=1, metavar="N", help="which face: 1 is the largest (default)"
+    )
     parser.add_argument(
         "--complete",
         choices=("auto", "mirror", "cae", "holotalk"),
@@ -156,10 +168,16 @@ def _add_face(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_layout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--size", type=int, default=1080, help="side of the square layout in pixels, default 1080")
-    parser.add_argument("--frame", metavar="WxH", help="whole picture, the layout centred in it; default: the square")
+    parser.add_argument(
+        "--size", type=int, default=1080, help="side of the square layout in pixels, default 1080"
+    )
+    parser.add_argument(
+        "--frame", metavar="WxH", help="whole picture, the layout centred in it; default: the square"
+    )
     parser.add_argument("--screen", choices=("up", "down"), default="up", help="which way the screen faces")
-    parser.add_argument("--gap", type=float, default=0.2, help="small end of the pyramid over the size, default 0.2")
+    parser.add_argument(
+        "--gap", type=float, default=0.2, help="small end of the pyramid over the size, default 0.2"
+    )
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -256,7 +274,9 @@ def _analyze(options: argparse.Namespace) -> int:
         try:
             photo = read_photo(path)
             entry |= {"width": photo.original_width, "height": photo.original_height}
-            entry["faces"] = [pipeline.face_entry(face, photo.scale) for face in find_faces(photo, tools.faces)]
+            entry["faces"] = [
+                pipeline.face_entry(face, photo.scale) for face in find_faces(photo, tools.faces)
+            ]
         except HoloTalkError as error:
             entry["error"] = " ".join(str(error).split())
             _say(entry["error"])
@@ -272,8 +292,8 @@ def _analyze(options: argparse.Namespace) -> int:
 def _print_faces(entry: dict[str, Any]) -> None:
     if "error" in entry:
         return
-    count = len(entry["faces"])
-    print(f"{entry['photo']}: {count} face{'' if count == 1 else 's'}, {entry['width']} x {entry['height']} pixels")
+    faces = f"{len(entry['faces'])} face{'' if len(entry['faces']) == 1 else 's'}"
+    print(f"{entry['photo']}: {faces}, {entry['width']} x {entry['height']} pixels")
     for number, face in enumerate(entry["faces"], start=1):
         x, y, width, height = face["box"]
         print(

@@ -114,7 +114,8 @@ def completion(name: str) -> Completion:
         raise OptionError(f"There is no completion '{name}': choose auto or mirror.")
     if name in ("cae", "holotalk"):
         raise OptionError(
-            f"The learned completion '{name}' needs weights that this version does not have yet: choose auto or mirror."
+            f"The learned completion '{name}' needs weights that this version does not have yet: "
+            "choose auto or mirror."
         )
     return mirror_and_fill
 

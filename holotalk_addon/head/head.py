@@ -16,7 +16,8 @@ one material slot in Blender."""
 @dataclass(frozen=True)
 class Head:
     """A fitted, textured head in head axes (see the package): metres, x to the person's left,
-    y up, z out of the face, origin on the turning axis at the height of the eyes."""
+    y up, z out of the face, origin on the turning axis at the height of the eyes.
+    """
 
     vertices: NDArray[np.float32]
     """(V, 3) metres: the neutral face of this person."""

@@ -120,9 +120,7 @@ class HeadModel:
         return vertex_normals(vertices, self.triangles)
 
 
-def vertex_normals(
-    vertices: NDArray[np.floating], triangles: NDArray[np.integer]
-) -> NDArray[np.float32]:
+def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
     """(V, 3) unit normals of (V, 3) vertices: area-weighted mean over (T, 3) triangles."""
     corners = np.asarray(vertices, dtype=np.float64)[triangles]
     face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -52,7 +52,9 @@ class IdentityTargets:
         column = {name: i for i, name in enumerate(self.names)}
         weights = np.zeros((count, len(self.names)))
         sex = _between(rng.beta(0.4, 0.4, count), 2)
-        age = _between(np.where(rng.random(count) < 0.1, rng.uniform(0.5, 1, count), rng.uniform(1, 2, count)) / 2, 3)
+        age = _between(
+            np.where(rng.random(count) < 0.1, rng.uniform(0.5, 1, count), rng.uniform(1, 2, count)) / 2, 3
+        )
         ethnicity = rng.dirichlet([0.5] * 3, count)
         muscle = _between(rng.beta(3, 3, count), 3)
         mass = _between(rng.beta(2.5, 2.5, count), 3)

@@ -36,7 +36,8 @@ def rasterize(
         xy: (T, 3, 2) corners in pixels, x right, y down, pixel centres at .5. Either winding.
         depth: (T, 3) distance of the corners, the smallest wins; None where triangles never overlap
             (the last one drawn wins).
-        width, height: size of the raster in pixels.
+        width: of the raster in pixels.
+        height: of the raster in pixels.
 
     Returns:
         The :class:`Raster`. A pixel belongs to a triangle that contains its centre.
@@ -92,9 +93,7 @@ def pixel_centres(raster: Raster) -> tuple[NDArray[np.intp], NDArray[np.int32], 
     return pixel, flat[pixel], centre
 
 
-def _depth_planes(
-    xy: NDArray[np.floating], depth: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def _depth_planes(xy: NDArray[np.floating], depth: NDArray[np.floating]) -> NDArray[np.float64]:
     """(T, 3) coefficients a, b, c of depth = a x + b y + c over each triangle."""
     p = np.asarray(xy, dtype=np.float64)
     d = np.asarray(depth, dtype=np.float64)

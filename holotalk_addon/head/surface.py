@@ -35,9 +35,7 @@ def membrane(
     i, j = edges[:, 0], edges[:, 1]
     length = np.linalg.norm(positions[i] - positions[j], axis=1)
     weight = np.mean(length) / np.maximum(length, 0.05 * np.mean(length))
-    diagonal = (
-        confidence + np.bincount(i, weight, count) + np.bincount(j, weight, count) + 1e-9
-    )[:, None]
+    diagonal = (confidence + np.bincount(i, weight, count) + np.bincount(j, weight, count) + 1e-9)[:, None]
     data = np.asarray(values, dtype=np.float64)
 
     def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,7 +45,8 @@ class BakedPhoto:
 @dataclass(frozen=True)
 class Texels:
     """Where each texel of the layout lies on the mesh: fixed for a model and a size. N texels lie on
-    islands, in rising order."""
+    islands, in rising order.
+    """
 
     size: int
     texel: NDArray[np.int32]
@@ -110,7 +112,8 @@ def bake_photo(
     """Project a photo on to the texture.
 
     Args:
-        model, fit: the head as it stood before the photo's camera.
+        model: the morphable model.
+        fit: the head as it stood before the photo's camera.
         layout: from :func:`texels`.
         pixels: (H, W, 3) uint8 sRGB.
         person: (H, W) 0..1, 1 on the person.
@@ -226,7 +229,9 @@ def _eroded(person: NDArray[np.floating], face_size: float) -> NDArray[np.float3
     return np.minimum(np.asarray(_ramp(soft, 0.5, 0.95), dtype=np.float32), 1.0)
 
 
-def _ramp(x: NDArray[np.floating], low: NDArray[np.floating] | float, high: NDArray[np.floating] | float) -> NDArray[np.float64]:
+def _ramp(
+    x: NDArray[Any], low: NDArray[np.floating] | float, high: NDArray[np.floating] | float
+) -> NDArray[np.float64]:
     """Smooth step from 0 at low to 1 at high."""
     t = np.clip((x - low) / (np.asarray(high) - low), 0.0, 1.0)
     return np.asarray(t * t * (3.0 - 2.0 * t))
@@ -240,5 +245,6 @@ def sample_picture(picture: NDArray[np.float32], place: NDArray[np.float64]) -> 
     padded = np.full((rows * columns, 2), -1e4, dtype=np.float32)
     padded[:count] = place - 0.5
     grid = padded.reshape(rows, columns, 2)
-    found = cv2.remap(picture, grid, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    outside = cv2.BORDER_CONSTANT
+    found = cv2.remap(picture, grid[..., 0], grid[..., 1], cv2.INTER_CUBIC, borderMode=outside)
     return np.asarray(found.reshape(rows * columns, *picture.shape[2:])[:count])
