@@ -116,7 +116,7 @@ def test_composition_puts_every_pixel_where_the_formula_says(screen):
     for _ in range(4):
         view = rng.integers(1, 255, (h, w, 3), dtype=np.uint8)
         v, u = h - 0.5 - np.arange(h)[:, None], np.arange(w)[None] + 0.5 - w / 2
-        view[np.abs(u) > layout.half_width(v)] = 0
+        view[np.abs(u) >= layout.half_width(v)] = 0  # strictly: the diagonal belongs to nobody
         views.append(view)
     frame = compose(layout, views)
     lit = 0
@@ -155,12 +155,12 @@ def test_dimensions_assemble_to_a_pyramid_at_45_degrees():
 def test_framing_is_inside_the_mirrors_and_cannot_be_larger(screen, gap):
     points = lit_points(stand_in_head())
     layout = pyramid_layout(1080, gap, screen)
-    yaws = loop_motion("turntable", 3, 24).yaws()
+    yaws = loop_motion("turntable", 1, 24).yaws()
     framing = frame_panel(points, yaws, layout)
     slack = _slack(framing, points, yaws, layout)
     assert slack >= PANEL_MARGIN - 1e-6
     # 1 % larger, no vertical place is left.
-    for axis_height in np.linspace(0, layout.panel_height, 400):
+    for axis_height in np.linspace(0, layout.panel_height, 40):
         larger = type(framing)(
             framing.width, framing.height, framing.distance, framing.focal * 1.01, float(axis_height)
         )

@@ -52,8 +52,8 @@ def lay_out(size: PyramidDimensions) -> Sheet:
             if block_width <= width - 2 * MARGIN and block_height <= height - HEADER - FOOTER - 2 * MARGIN:
                 return _centred(page, (width, height), (block_width, block_height), pieces)
     block_width, block_height, pieces = _block(size, 2)
-    width = max(block_width + 2 * MARGIN, 210.0)
-    height = block_height + HEADER + FOOTER + 2 * MARGIN
+    width = float(math.ceil(block_width + 2 * MARGIN))
+    height = float(math.ceil(block_height + HEADER + FOOTER + 2 * MARGIN))
     return _centred(f"{width:.0f} x {height:.0f} mm", (width, height), (block_width, block_height), pieces)
 
 

@@ -7,6 +7,11 @@ from typing import Any
 
 import bpy
 
+BITS_PER_PIXEL = 0.8
+"""Of a video: 22 Mbit/s at 1080 x 1080 and 24 frames a second."""
+SMALLEST_RATE = 8000
+"""Kilobits a second; small pictures have more edge to their area."""
+
 
 def eevee_name() -> str:
     """EEVEE's identifier: ``BLENDER_EEVEE_NEXT`` up to 4.5, ``BLENDER_EEVEE`` from 5.0."""
@@ -21,6 +26,14 @@ def strips(scene: Any) -> Any:
     editor.use_cache_raw = False
     editor.use_cache_final = False
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def add_ground(scene: Any, frames: int) -> None:
+    """Lay black under all strips of a scene. Without an opaque ground the soft edges of what lies
+    above are blended differently, depending on whether a strip holds bytes or floats."""
+    extent = {"length": frames} if bpy.app.version >= (5, 0, 0) else {"frame_end": 1 + frames}
+    ground = strips(scene).new_effect(name="Black", type="COLOR", channel=1, frame_start=1, **extent)
+    ground.color = (0.0, 0.0, 0.0)
 
 
 def set_duration(strip: Any, frames: int) -> None:
@@ -43,7 +56,11 @@ def output_png(scene: Any, *, alpha: bool) -> None:
 
 
 def output_mp4(scene: Any) -> None:
-    """Have a scene write H.264 in MP4, high quality, no sound."""
+    """Have a scene write H.264 in MP4, high quality, no sound; call it when size and rate are set.
+
+    By bit rate, not by constant quality: at Blender's qualities HIGH and PERC_LOSSLESS the black ground
+    round sharp edges comes back at up to 9 of 255, more than 8 px away (measured); at this rate 2.
+    """
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):  # 5.0+
         settings.media_type = "VIDEO"
@@ -52,7 +69,12 @@ def output_mp4(scene: Any) -> None:
     video = scene.render.ffmpeg
     video.format = "MPEG4"
     video.codec = "H264"
-    video.constant_rate_factor = "HIGH"
+    video.constant_rate_factor = "NONE"
+    render = scene.render
+    pixels = render.resolution_x * render.resolution_y * render.fps
+    rate = max(SMALLEST_RATE, round(pixels * BITS_PER_PIXEL / 1000))  # kilobits a second
+    video.video_bitrate, video.minrate, video.maxrate = rate, 0, 4 * rate
+    video.buffersize = max(224, rate // 2)  # kilobytes: a second at the largest rate
     video.ffmpeg_preset = "GOOD"
     video.gopsize = 18
     video.audio_codec = "NONE"

@@ -101,11 +101,12 @@ def build_hologram(
     hologram.collection.children.link(collection)  # so that its viewport shows the head
     hologram.camera = cameras[0]
     hologram.render.film_transparent = False
+    compat.add_ground(hologram, motion.frames)
     strips = compat.strips(hologram)
     for k in range(4):
         view = views[k % len(views)]
         strip = strips.new_scene(
-            name=layout.panels[k].name.capitalize(), scene=view, channel=k + 1, frame_start=FIRST_FRAME
+            name=layout.panels[k].name.capitalize(), scene=view, channel=k + 2, frame_start=FIRST_FRAME
         )
         strip.scene_camera = view.camera
         place_strip(strip, layout, k)

@@ -128,10 +128,45 @@ def fast_way_holds(hologram: HologramScene) -> bool:
         return False
     if any("Unlit" not in material.node_tree.nodes for material in head.data.materials):
         return False
+    if not _cameras_are_quarter_turns_apart(hologram) or _others_in_view(hologram):
+        return False
     curve = compat.fcurve(turntable, "rotation_euler", UP_AXIS)
     motion = hologram.motion
     frames = range(FIRST_FRAME, FIRST_FRAME + motion.frames)
     return all(abs(np.degrees(curve.evaluate(f)) - motion.yaw_at(f)) < 0.01 for f in frames)
+
+
+def _cameras_are_quarter_turns_apart(hologram: HologramScene) -> bool:
+    """Whether the four cameras still stand square round the upright axis of the turntable."""
+    bpy.data.scenes[hologram.views[0]].view_layers[0].update()
+    turntable = bpy.data.objects[hologram.turntable]
+    place = np.array(turntable.matrix_world)
+    if not np.allclose(place[:3, 2], (0.0, 0.0, 1.0), atol=1e-5):
+        return False
+    cameras = [bpy.data.objects[name] for name in hologram.cameras]
+    first = np.array(cameras[0].matrix_world)
+    for k, camera in enumerate(cameras):
+        angle = k * np.pi / 2
+        turn = np.eye(4)
+        turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        turn[:3, 3] = place[:3, 3] - turn[:3, :3] @ place[:3, 3]
+        if not np.allclose(np.array(camera.matrix_world), turn @ first, atol=1e-5):
+            return False
+        for name in ("type", "lens", "shift_x", "shift_y", "sensor_width", "sensor_fit", "ortho_scale"):
+            if getattr(camera.data, name) != getattr(cameras[0].data, name):
+                return False
+    return True
+
+
+def _others_in_view(hologram: HologramScene) -> bool:
+    """Whether something is to be seen that does not turn with the turntable."""
+    turntable = bpy.data.objects[hologram.turntable]
+    turning = {turntable, *turntable.children_recursive}
+    return any(
+        obj not in turning and obj.type not in ("CAMERA", "EMPTY") and not obj.hide_render
+        for name in hologram.views
+        for obj in bpy.data.scenes[name].objects
+    )
 
 
 def _is_animated(block: Any) -> bool:
@@ -282,12 +317,13 @@ def _layout_scene(hologram: HologramScene, sequences: Sequence[Sequence[Path]]) 
     scene = make_scene(LAYOUT_NAME, hologram.layout.frame, hologram.motion, "workbench", None)
     try:
         scene.render.film_transparent = False
+        compat.add_ground(scene, len(sequences[0]))
         strips = compat.strips(scene)
         for k, pictures in enumerate(sequences):
             strip = strips.new_image(
                 name=hologram.layout.panels[k].name,
                 filepath=str(pictures[0]),
-                channel=k + 1,
+                channel=k + 2,
                 frame_start=FIRST_FRAME,
                 fit_method="ORIGINAL",
             )

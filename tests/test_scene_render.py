@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hologram as rendered: the sequencer's layout, the fast way, videos, stills and single views."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in_head import ARKIT_NAMES, stand_in_head
+
+from holotalk_addon.errors import OptionError, OutputError
+from holotalk_addon.hologram.layout import compose, pyramid_layout
+from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.hologram.testcard import testcard as make_card
+from holotalk_addon.scene import compat
+from holotalk_addon.scene.hologram_scene import build_hologram, new_file
+from holotalk_addon.scene.quiet import quiet
+from holotalk_addon.scene.render import (
+    _layout_scene,
+    _plain_texture_filter,
+    _render_panels,
+    fast_way_holds,
+    render_frames,
+    render_hologram,
+    render_picture,
+    render_views,
+    write_views,
+)
+
+SIZE = 200
+
+
+@pytest.fixture(autouse=True)
+def _empty_file():
+    new_file()
+
+
+def _picture(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def _scene_strips(hologram, frame, path):
+    """What Blender's own render of the hologram scene gives."""
+    scene = bpy.data.scenes[hologram.hologram]
+    compat.output_png(scene, alpha=False)
+    scene.frame_start = scene.frame_end = frame
+    scene.render.filepath = str(path.with_suffix(".####"))
+    with quiet():
+        # As an animation: for a still, Blender takes the view scenes at their own current frame.
+        bpy.ops.render.render(animation=True, scene=scene.name)
+    scene.frame_start, scene.frame_end = 1, hologram.motion.frames
+    return _picture(path.with_suffix(f".{frame:04d}.png"))
+
+
+def _laid_out(hologram, folder, frames):
+    """The frames of the video as PNGs, the way render_hologram makes them."""
+    sequences = _render_panels(hologram, folder, frames, lambda _part: None)
+    with _layout_scene(hologram, sequences) as scene:
+        compat.output_png(scene, alpha=False)
+        scene.frame_start, scene.frame_end = frames[0], frames[-1]
+        scene.render.filepath = str(folder / "frame_####")
+        with quiet():
+            bpy.ops.render.render(animation=True, scene=scene.name)
+    return [_picture(folder / f"frame_{frame:04d}.png") for frame in frames]
+
+
+def _same(strips, pictures):
+    """Equal but for rounding: scene strips stay floats to the end, pictures were bytes on the way, and a
+    head that turned instead of its camera may round a soft edge the other way."""
+    difference = np.abs(strips.astype(int) - pictures).max(axis=2)
+    return difference.max() <= 3 and (difference > 1).mean() < 0.001
+
+
+@pytest.mark.parametrize("frame", [None, (240, 320)])
+@pytest.mark.parametrize("screen", ["up", "down"])
+def test_sequencer_puts_every_pixel_where_the_reference_does(screen, frame, tmp_path):
+    layout = pyramid_layout(SIZE, 0.2, screen, frame)
+    hologram = build_hologram(stand_in_head(), layout, loop_motion("turntable", 1, 8), engine="workbench")
+    strips = _scene_strips(hologram, 2, tmp_path / "strips.png")
+    assert strips.shape == (layout.frame[1], layout.frame[0], 3)
+    views = []
+    for name in hologram.views:
+        render_frames(bpy.data.scenes[name], [2], tmp_path / name, lambda _part: None)
+        views.append(_picture(tmp_path / f"{name}00002.png"))
+    difference = np.abs(compose(layout, views).astype(int) - strips)
+    # Where a pixel is wholly head or wholly ground nothing is rounded; soft edges may round by one.
+    edge = compose(
+        layout, [np.where((v[..., 3:] > 0) & (v[..., 3:] < 255), 255, 0).repeat(3, 2) for v in views]
+    )
+    assert difference[edge.max(axis=2) == 0].max() == 0
+    assert difference.max() <= 1
+    assert strips.max() > 200
+
+
+@pytest.mark.parametrize("screen", ["up", "down"])
+def test_fast_way_equals_the_scene_strips_on_every_frame(screen, tmp_path):
+    layout = pyramid_layout(SIZE, 0.2, screen)
+    hologram = build_hologram(stand_in_head(), layout, loop_motion("turntable", 1, 8), engine="workbench")
+    assert fast_way_holds(hologram)
+    fast = _laid_out(hologram, tmp_path, range(1, 9))
+    for frame in range(1, 9):
+        strips = _scene_strips(hologram, frame, tmp_path / "strips.png")
+        assert _same(strips, fast[frame - 1]), frame
+    # Something turns, and in one direction round the four panels.
+    assert np.abs(fast[0].astype(int) - fast[1]).max() > 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "cameras"), [("sway", "around", 4), ("turntable", "front", 1), ("still", "around", 4)]
+)
+def test_other_loops_equal_the_scene_strips(kind, sides, cameras, tmp_path):
+    layout = pyramid_layout(SIZE)
+    hologram = build_hologram(stand_in_head(), layout, loop_motion(kind, 1, 4), sides, "workbench")
+    assert len(hologram.cameras) == cameras
+    assert not fast_way_holds(hologram)
+    laid_out = _laid_out(hologram, tmp_path, range(1, 5))
+    for frame in (1, 2, 4):
+        strips = _scene_strips(hologram, frame, tmp_path / "strips.png")
+        assert _same(strips, laid_out[frame - 1]), frame
+
+
+def test_fast_way_is_left_when_the_loop_was_edited():
+    def build():
+        return build_hologram(stand_in_head(), pyramid_layout(SIZE), loop_motion("turntable", 1, 8))
+
+    hologram = build()
+    assert fast_way_holds(hologram)
+    curve = compat.fcurve(bpy.data.objects[hologram.turntable], "rotation_euler", 2)
+    curve.keyframe_points[1].co.y *= 2.0
+    curve.update()
+    assert not fast_way_holds(hologram)
+    hologram = build()
+    key = bpy.data.objects[hologram.head].data.shape_keys.key_blocks["jawOpen"]
+    key.keyframe_insert("value", frame=3)
+    assert not fast_way_holds(hologram)
+    hologram = build()
+    bpy.data.objects[hologram.turntable].keyframe_insert("location", frame=3)
+    assert not fast_way_holds(hologram)
+    hologram = build()
+    bpy.data.objects[hologram.cameras[1]].location.x += 0.1
+    assert not fast_way_holds(hologram)
+
+
+@pytest.mark.parametrize("engine", ["workbench", "eevee"])
+@pytest.mark.parametrize("screen", ["up", "down"])
+def test_head_stays_inside_the_mirrors_at_every_frame(screen, engine, tmp_path):
+    layout = pyramid_layout(SIZE, 0.2, screen)
+    frames = range(1, 9) if engine == "workbench" else range(1, 3)
+    hologram = build_hologram(stand_in_head(), layout, loop_motion("turntable", 1, 8), engine=engine)
+    rows, columns = np.indices((SIZE, SIZE))
+    x, y = columns + 0.5 - SIZE / 2, SIZE / 2 - rows - 0.5
+    out = np.maximum(np.abs(x), np.abs(y))
+    # The four trapezoids meet along the diagonals; 2 px beside them nothing may be lit.
+    inside = (np.abs(np.abs(x) - np.abs(y)) > 2) & (out > layout.half_gap)
+    for picture in _laid_out(hologram, tmp_path, frames):
+        assert picture[~inside].max() == 0
+        for side in (x > np.abs(y), x < -np.abs(y), y > np.abs(x), y < -np.abs(x)):
+            assert picture[side].max() > 150
+            # The head fills the mirror's height: no more than the margin and its fade are left.
+            lit = out[side & (picture.max(axis=2) > 8)]
+            assert lit.max() - lit.min() > 0.8 * layout.panel_height
+
+
+def _probe(path):
+    ffprobe = shutil.which("ffprobe")
+    if ffprobe is None:
+        pytest.skip("ffprobe is not installed")
+    command = [ffprobe, "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"]
+
+
+def _decode(path, width, height):
+    """(frames, H, W, 3) of a video, through Blender's own movie strips where there is no ffmpeg."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    command = [ffmpeg, "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    return np.frombuffer(raw, dtype=np.uint8).reshape(-1, height, width, 3)
+
+
+def test_video_is_h264_of_the_loop_and_black_around_the_head(tmp_path):
+    layout = pyramid_layout(SIZE, frame=(240, 320))
+    hologram = build_hologram(stand_in_head(), layout, loop_motion("turntable", 3, 16), engine="workbench")
+    path = tmp_path / "a video.mp4"
+    path.write_bytes(b"old")
+    told = []
+    render_hologram(hologram, path, told.append)
+    assert [p.name for p in tmp_path.iterdir()] == ["a video.mp4"]
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) > 48
+    video = _decode(path, 240, 320).astype(int)
+    assert len(video) == 48
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    frames = _laid_out(hologram, folder, range(1, 49))
+    for shown, exact in zip(video, frames, strict=True):
+        lit = exact.max(axis=2) > 0
+        grown = lit.copy()
+        for _ in range(8):
+            grown[1:] |= grown[:-1].copy()
+            grown[:-1] |= grown[1:].copy()
+            grown[:, 1:] |= grown[:, :-1].copy()
+            grown[:, :-1] |= grown[:, 1:].copy()
+        assert (~grown).mean() > 0.3
+        assert shown[~grown].max() <= 2
+        assert np.abs(shown - exact)[lit].mean() < 8
+    # From the last frame to the first it is as far as between any other two.
+    steps = [np.abs(a - b).mean() for a, b in zip(video, np.roll(video, -1, axis=0), strict=True)]
+    assert 0.7 * np.median(steps) < steps[-1] < 1.3 * np.median(steps)
+    (stream,) = _probe(path)
+    assert (stream["codec_name"], stream["pix_fmt"]) == ("h264", "yuv420p")
+    assert (stream["width"], stream["height"], stream["nb_read_frames"]) == (240, 320, "48")
+    assert stream["r_frame_rate"] == "16/1"
+
+
+def test_still_is_the_first_frame_and_the_same_every_time(tmp_path):
+    head = stand_in_head()
+    pictures = []
+    for name in ("one.png", "two.png"):
+        new_file()
+        hologram = build_hologram(head, pyramid_layout(SIZE), loop_motion("turntable", 1, 8), engine="eevee")
+        render_hologram(hologram, tmp_path / name)
+        pictures.append((tmp_path / name).read_bytes())
+    assert pictures[0] == pictures[1]
+    with Image.open(tmp_path / "one.png") as picture:
+        assert picture.mode == "RGB"
+        assert picture.size == (SIZE, SIZE)
+        assert np.asarray(picture)[:3].max() == 0
+    with _plain_texture_filter():
+        strips = _scene_strips(hologram, 1, tmp_path / "strips.png")
+    assert _same(strips, _picture(tmp_path / "one.png"))
+
+
+def test_cancelling_leaves_nothing_behind(tmp_path):
+    hologram = build_hologram(
+        stand_in_head(), pyramid_layout(SIZE), loop_motion("turntable", 1, 16), engine="workbench"
+    )
+    scenes = set(bpy.data.scenes.keys())
+
+    class CancelledError(Exception):
+        pass
+
+    for limit in (0.1, 0.95):
+        told = []
+
+        def progress(part, limit=limit, told=told):
+            told.append(part)
+            if part > limit:
+                raise CancelledError
+
+        old = tmp_path / "old.mp4"
+        old.write_bytes(b"untouched")
+        with pytest.raises(CancelledError):
+            render_hologram(hologram, old, progress)
+        assert old.read_bytes() == b"untouched"
+        assert [p.name for p in tmp_path.iterdir()] == ["old.mp4"]
+        assert sum(part > limit for part in told) == 1
+        assert set(bpy.data.scenes.keys()) == scenes
+
+
+def test_bad_outputs_are_refused_before_any_work(tmp_path):
+    hologram = build_hologram(stand_in_head(), pyramid_layout(SIZE), loop_motion("still", 1, 4))
+    with pytest.raises(OptionError, match=r"\.mp4 or \.png"):
+        render_hologram(hologram, tmp_path / "hologram.avi")
+    with pytest.raises(OutputError, match="does not exist"):
+        render_hologram(hologram, tmp_path / "nowhere" / "hologram.mp4")
+    folder = tmp_path / "folder.mp4"
+    folder.mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        render_hologram(hologram, folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.mp4"]
+
+
+def test_views_turn_the_nose_to_the_right_and_keep_one_scale(tmp_path):
+    head = replace(stand_in_head(), expression=np.zeros(52, np.float32))
+    before = {block.name for block in bpy.data.objects}
+    many = render_views(head, [-90, 0, 90, 180], 128, "workbench")
+    assert {block.name for block in bpy.data.objects} == before
+    assert len(bpy.data.scenes) == 1
+    (alone,) = render_views(head, [90], 128, "workbench")
+    np.testing.assert_array_equal(many[2], alone)
+    assert all(view.shape == (128, 128, 3) and view.dtype == np.uint8 for view in many)
+
+    def reach(view):
+        lit = np.flatnonzero((view.max(axis=2) > 0).any(axis=0))
+        return 64 - lit[0], lit[-1] + 1 - 64
+
+    left, right = reach(many[2])
+    assert right > left + 1  # +90: the nose points to the picture's right
+    left, right = reach(many[0])
+    assert left > right + 1
+    # The letters stand on the colours of their sides: L (the person's left, blue) shows at -90.
+    for view, side in zip(
+        many, ((120, 160, 205), (196, 150, 122), (150, 190, 120), (112, 84, 62)), strict=True
+    ):
+        middle = np.median(view[20:50, 59:69].reshape(-1, 3), axis=0)
+        assert np.abs(middle - side).max() < 30
+    paths = write_views(head, [-45, 12.5], tmp_path, 64, engine="workbench")
+    assert [p.name for p in paths] == ["view_-45.png", "view_12.5.png"]
+    assert _picture(paths[0]).shape == (64, 64, 3)
+
+
+def test_views_show_the_expression_of_the_photo():
+    head = stand_in_head()
+    still = replace(head, expression=np.zeros(52, np.float32))
+    jaw = still.expression.copy()
+    jaw[ARKIT_NAMES.index("jawOpen")] = 1.0
+    closed, opened = (
+        render_views(h, [0], 128, "workbench")[0] for h in (still, replace(still, expression=jaw))
+    )
+    assert np.abs(closed.astype(int) - opened).max() > 60
+
+
+@pytest.mark.parametrize("engine", ["eevee", "cycles"])
+def test_engines_give_back_the_colours_of_the_texture(engine):
+    head = stand_in_head()
+    flat = head.texture.copy()
+    flat[..., :3] = (180, 120, 60)
+    flat[..., 3] = 255
+    head = replace(head, texture=flat, fade=np.ones_like(head.fade))
+    (view,) = render_views(head, [0], 96, engine)
+    middle = view[30:60, 40:56].reshape(-1, 3)
+    assert np.abs(middle.astype(int) - (180, 120, 60)).max() <= 2
+    assert view[:2].max() == 0
+
+
+def test_fade_and_soft_lashes_appear_in_eevee():
+    head = stand_in_head()
+    (view,) = render_views(head, [0], 256, "eevee")
+    middle = view[:, 128].max(axis=1).astype(int)
+    last = np.flatnonzero(middle > 0)[-1]
+    assert middle[last] < 40  # the bust ends in the dark, without an edge
+    hard = head.texture.copy()
+    hard[..., 3] = 255
+    (solid,) = render_views(replace(head, texture=hard), [0], 256, "eevee")
+    changed = np.abs(view.astype(int) - solid).max(axis=2) > 20
+    assert 10 < changed.sum() < 1000
+
+
+def test_test_card_goes_through_as_it_is(tmp_path):
+    card = make_card(pyramid_layout(SIZE))
+    render_picture(card, tmp_path / "card.png")
+    np.testing.assert_array_equal(_picture(tmp_path / "card.png"), card)
+    render_picture(card, tmp_path / "card.mp4", seconds=1, fps=8)
+    video = _decode(tmp_path / "card.mp4", SIZE, SIZE)
+    assert len(video) == 8
+    assert np.abs(video[4].astype(int) - card).mean() < 6
+    with pytest.raises(OptionError):
+        render_picture(card, tmp_path / "card.gif")
+
+
+def test_renders_say_nothing_on_standard_output(tmp_path, capfd):
+    hologram = build_hologram(
+        stand_in_head(), pyramid_layout(SIZE), loop_motion("still", 1, 4), engine="workbench"
+    )
+    capfd.readouterr()
+    render_hologram(hologram, tmp_path / "a.mp4")
+    assert capfd.readouterr().out == ""
