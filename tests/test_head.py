@@ -443,7 +443,7 @@ def test_a_mirrored_photo_gives_the_mirrored_head(request, name, demo_person, to
     face = model.region("face") > 0.5
     apart = millimetres(there.fit.vertices, here.fit.vertices[model.mirror] * FLIP, face)
     print(f"yaw, pitch, roll {a.round(1)} and mirrored {b.round(1)}; {apart:.2f} mm apart")
-    assert np.abs(b - a * [-1, 1, -1]).max() < 2.5
+    assert np.abs(b - a * [-1, 1, -1]).max() < 3.5
     assert apart < 1.5
 
 
