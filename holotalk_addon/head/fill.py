@@ -65,6 +65,10 @@ _LIT_SKIN = 0.62  # luminance of skin at which the plain colours above hold
 _LEAST_SEEN = 0.35  # a vertex counts as seen from here on
 _VERTEX_PICTURE = 1024  # resolution at which colours are gathered for the vertices
 _HAIR_STEPS_M = (0.0, 0.006, 0.012, 0.018)  # outward from the scalp
+_UNLIKE_SKIN = 0.17  # distance in sRGB 0..1 from the skin's colour
+_LEAST_HAIR = 0.3  # share of what is seen there that must be unlike skin
+_LEAST_HAIR_CONTRAST = 0.12  # between the colours of hair and skin: below it the head counts as bald
+_HAIR_HEIGHTS = 24
 _MOST_GRAIN = 0.12  # contrast of the hair's grain
 _IRIS_ANGLE = np.radians(31.0)  # an iris of 12 mm on an eyeball of 24 mm, as seen from its centre
 _EYE_REACH = np.radians(100.0)
@@ -194,6 +198,8 @@ class _Colours:
     """(3,)"""
     hair: NDArray[np.float64]
     """(3,) skin's, where there is none"""
+    haired: NDArray[np.float64]
+    """(V,) 0..1 where hair covers the head"""
 
 
 def _person_colours(
@@ -204,7 +210,8 @@ def _person_colours(
     skin = _weighted_median(found, confidence * model.region("face") * (1 - model.region("lips")))
     if skin is None:
         skin = np.array(_SKIN_DEFAULT)
-    return _Colours(found, confidence, skin, _hair_colour(given, found, confidence, skin))
+    hair = _hair_colour(given, found, confidence, skin)
+    return _Colours(found, confidence, skin, hair, _where_hair(given, skin, hair))
 
 
 def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float64]:
@@ -213,19 +220,26 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
     found, confidence = colours.found, colours.confidence
     skin_colour, hair_colour = colours.skin, colours.hair
     skin_part = model.vertex_parts == PARTS.index("skin")
-    scalp = model.region("scalp")[:, None]
+    scalp = colours.haired[:, None]
     prior = hair_colour * scalp + skin_colour * (1 - scalp)
-    exposure = float(np.clip(_luminance(skin_colour) / _LIT_SKIN, 0.3, 1.25))
-    inside = np.maximum(model.region("mouth_inside"), 0.0)[:, None]
-    prior = prior * (1 - inside) + np.array(_MOUTH) * exposure * inside
+
+    def in_light(plain: tuple[float, float, float]) -> NDArray[np.float64]:
+        """A plain colour under the photo's light, grey in a grey photo."""
+        exposure = float(np.clip(_luminance(skin_colour) / _LIT_SKIN, 0.3, 1.25))
+        vivid = float(np.clip(np.ptp(skin_colour) / (0.15 * max(skin_colour.max(), 0.05)), 0.0, 1.0))
+        colour = np.array(plain)
+        return exposure * (colour * vivid + _luminance(colour) * (1.0 - vivid))
+
+    inside = model.region("mouth_inside")[:, None]
+    prior = prior * (1 - inside) + in_light(_MOUTH) * inside
     trusted = np.where(confidence > _LEAST_SEEN, confidence, 0.0)
-    pull = _PULL_TO_PRIOR + 0.1 * model.region("scalp") + 0.5 * model.region("mouth_inside")
+    pull = _PULL_TO_PRIOR + 0.1 * colours.haired + 0.5 * model.region("mouth_inside")
     total = trusted + pull
     target = (found * trusted[:, None] + prior * pull[:, None]) / total[:, None]
     result = membrane(model.edges, model.mean, target, np.where(skin_part, total, 1.0))
     for part, plain in (("teeth", _TEETH), ("tongue", _TONGUE), ("eyes", _SCLERA), ("lashes", _LASH)):
         members = model.vertex_parts == PARTS.index(part)
-        result[members] = np.array(plain) * exposure
+        result[members] = in_light(plain)
     back = model.vertex_parts == PARTS.index("teeth")
     depth = model.mean[back, 2]
     shade = 0.35 + 0.65 * np.clip((depth - depth.min()) / max(np.ptp(depth), 1e-9), 0, 1)
@@ -283,34 +297,93 @@ def _hair_colour(
     confidence: NDArray[np.float64],
     skin_colour: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(3,) colour of the hair: of the person's outline just outside the scalp, where hair stands in the
-    photo; of the scalp itself where the photo is cut there; of the skin where there is neither.
-
-    A bald head shows skin in either place.
+    """(3,) colour of the hair: of the scalp, and of the person's outline just outside it, as far as that
+    is not skin (foreheads, hands). A head that shows next to nothing but skin there is bald: skin's.
     """
+    model = given.model
+    scalp = np.flatnonzero(model.region("scalp") > 0.9)
+    outline, _ = _beside(given, scalp)
+    visible = (model.region("scalp") > 0.8) & (confidence > 0.5)
+    samples = np.concatenate([outline, found[visible]])
+    unlike_skin = np.linalg.norm(samples - skin_colour, axis=1) > _UNLIKE_SKIN
+    if len(samples) < 30 or unlike_skin.mean() < _LEAST_HAIR:
+        return skin_colour
+    # Neither the shadows between the strands nor the highlights on them.
+    hair = samples[unlike_skin]
+    light = _luminance(hair)
+    low, high = np.quantile(light, [0.3, 0.8])
+    return np.asarray(hair[(light >= low) & (light <= high)].mean(axis=0))
+
+
+def _beside(
+    given: CompletionInput, vertices: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Colours (N, 3) of the person just outside the head's outline in the photo, and the vertex (N,)
+    each belongs to: of the given vertices, those near the outline, a few steps along their normals."""
     model, fit = given.model, given.fit
     at = fit.to_camera(fit.posed(model))
     normals = model.normals(at)
-    scalp = np.flatnonzero(model.region("scalp") > 0.9)
-    toward = -at[scalp] / np.linalg.norm(at[scalp], axis=1, keepdims=True)
-    facing = np.einsum("nd,nd->n", normals[scalp], toward)
-    scalp = scalp[(facing > -0.35) & (facing < 0.5)]
-    colours = []
+    toward = -at[vertices] / np.linalg.norm(at[vertices], axis=1, keepdims=True)
+    facing = np.einsum("nd,nd->n", normals[vertices], toward)
+    vertices = vertices[(facing > -0.35) & (facing < 0.5)]
     height, width = given.person.shape
+    colours, owners = [], []
     for step in _HAIR_STEPS_M:
-        place = fit.camera.project(at[scalp] + step * normals[scalp])
+        place = fit.camera.project(at[vertices] + step * normals[vertices])
         inside = (place >= 1).all(axis=1) & (place[:, 0] < width - 1) & (place[:, 1] < height - 1)
         x, y = place[inside].astype(int).T
         sure = given.person[y, x] > 0.95
         colours.append(given.pixels[y[sure], x[sure]] / 255.0)
-    outline = np.concatenate(colours)
-    if len(outline) >= 60:
-        # Neither the shadows between the strands nor the highlights on them.
-        light = _luminance(outline)
-        low, high = np.quantile(light, [0.4, 0.85])
-        return np.asarray(outline[(light >= low) & (light <= high)].mean(axis=0))
-    of_scalp = _weighted_median(found, np.where(model.region("scalp") > 0.8, confidence, 0.0))
-    return skin_colour if of_scalp is None else of_scalp
+        owners.append(vertices[inside][sure])
+    return np.concatenate(colours), np.concatenate(owners)
+
+
+def _where_hair(
+    given: CompletionInput, skin: NDArray[np.float64], hair: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(V,) 0..1 where hair covers the head: the scalp, and what falls over ears and neck.
+
+    At each height and on either side the photo shows, beside the outline of head and neck, either hair
+    or skin or neither; what is hair there is taken to be hair around to the back.
+    """
+    model = given.model
+    scalp = model.region("scalp").astype(np.float64)
+    contrast = float(np.linalg.norm(hair - skin))
+    if contrast < _LEAST_HAIR_CONTRAST:
+        return scalp
+    skin_part = model.vertex_parts == PARTS.index("skin")
+    pixels, owner = _beside(given, np.flatnonzero(skin_part & (model.region("face") < 0.3)))
+    # From skin (0) to hair (1) and beyond it, in its shadows; colours off that line are cloth.
+    axis = (hair - skin) / contrast
+    along = (pixels - skin) @ axis
+    off = np.linalg.norm(pixels - skin - along[:, None] * axis, axis=1)
+    is_hair = ((along > 0.6 * contrast) & (off < 0.6 * np.abs(along))).astype(np.float64)
+    edges = np.linspace(model.mean[:, 1].min(), model.mean[:, 1].max(), _HAIR_HEIGHTS + 1)
+    heights = (edges[1:] + edges[:-1]) / 2
+    height = np.clip(np.digitize(model.mean[:, 1], edges) - 1, 0, _HAIR_HEIGHTS - 1)
+    share = np.zeros((2, _HAIR_HEIGHTS))
+    count = np.zeros((2, _HAIR_HEIGHTS))
+    for side, on_side in enumerate((model.mean[owner, 0] < 0, model.mean[owner, 0] >= 0)):
+        count[side] = np.bincount(height[owner[on_side]], minlength=_HAIR_HEIGHTS)
+        share[side] = np.bincount(height[owner[on_side]], is_hair[on_side], _HAIR_HEIGHTS)
+    # A side the camera did not see borrows from the other; hair hangs from above, so it never begins
+    # below a height that shows none.
+    both = share.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    share = np.where(count >= 6, share / np.maximum(count, 1), both)
+    share = _ramp01((share - 0.35) / 0.4)
+    share = np.minimum.accumulate(np.maximum(share, heights > 0.03)[:, ::-1], axis=1)[:, ::-1]
+    at_height = np.stack([np.interp(model.mean[:, 1], heights, row) for row in share])
+    right = _ramp01(0.5 - model.mean[:, 0] / 0.06)
+    covered = at_height[0] * right + at_height[1] * (1 - right)
+    azimuth = np.abs(np.degrees(np.arctan2(model.mean[:, 0], model.mean[:, 2])))
+    behind = _ramp01((azimuth - 62.0) / 22.0)
+    return np.where(skin_part, np.maximum(scalp, covered * behind * (1 - model.region("face"))), 0.0)
+
+
+def _ramp01(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Smooth step from 0 at 0 to 1 at 1."""
+    t = np.clip(x, 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 def _hair_strands(
@@ -322,7 +395,7 @@ def _hair_strands(
     own hair, and none where the hair has the colour of skin: a bald head stays bald.
     """
     model, layout = given.model, given.layout
-    scalp_at = layout.interpolate(model, model.region("scalp"))
+    scalp_at = layout.interpolate(model, colours.haired)
     scalp = layout.picture(scalp_at)
     grey = _luminance(colour).astype(np.float32)
     smooth = cv2.GaussianBlur(grey, (0, 0), layout.size / 250.0)

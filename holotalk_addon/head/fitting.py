@@ -18,33 +18,23 @@ from .camera import Camera
 from .head import PARTS
 from .morphable_model import HeadModel
 
-LANDMARK_SIGMA = 0.010
-"""Standard deviation of a landmark, as a share of the distance between the eyes' outer corners."""
-
 OUTER_EYE_CORNERS = (33, 263)
 
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-"""The outline of the face mesh: it slides along the cheek as the head turns, so it counts less."""
-
-# Strengths of the priors, in units of one landmark at one sigma. The points' errors are strongly
-# correlated, so these are well above 1; chosen on rendered people of known shape (blender_scripts/
-# evaluate.py --tune prints the table), where a weaker identity prior fits the points better and the
-# head worse.
-_IDENTITY_PRIOR = 6.0
-_EXPRESSION_PRIOR = 40.0
-_GAZE_PRIOR = 5.0  # eyes turn freely: nothing but the iris tells where they look
-_ROTATION_SIGMA = np.radians(4.0)
+# The priors. Identity is in standard deviations and landmark errors follow the network's measured
+# statistics (HeadModel.landmark_noise), so both priors are what they are: 1. Expressions are rare.
+_CLOSE_PRIOR = 60.0
+_CLOSE_ROTATION_SIGMA = np.radians(0.5)
+_CLOSE_EXPRESSION = 1.0
+_EXPRESSION_PRIOR = 10.0
+_GAZE_PRIOR = 3.0  # eyes turn freely: nothing but the iris tells where they look
+_ROTATION_SIGMA = np.radians(3.0)
 _HOLD_FROM = 20.0  # degrees of turn from which identity is held back
-_IRIS_WEIGHT = 2.0
-_OVAL_WEIGHT = 0.5
-_ITERATIONS = 8
+_IRIS_SIGMA = 0.02  # of the distance between the outer eye corners
+_ITERATIONS = 5
 
 # The residual: how far a landmark's pull reaches on the surface, and how much of it is believed.
 _RESIDUAL_REACH_M = 0.014
-_RESIDUAL_RIDGE = 0.6
+_RESIDUAL_RIDGE = 2.0
 _RESIDUAL_LIMIT_M = 0.006
 
 
@@ -103,7 +93,10 @@ def fit_head(
 
 
 class _Solver:
-    """The Gauss-Newton iterations; its unknowns are [turn (3), shift (3), identity, expression]."""
+    """The Gauss-Newton iterations; its unknowns are [turn (3), shift (3), identity, expression, noise].
+
+    The noise is how much of each of the network's known ways to be wrong there is in these points.
+    """
 
     def __init__(
         self,
@@ -125,12 +118,17 @@ class _Solver:
         self.identity_basis = np.stack([self._at_points(b, with_iris) for b in model.identity_basis])
         self.expression_basis = np.stack([self._at_points(b, with_iris) for b in model.expression_basis])
         self.normals = self._at_points(model.normals(model.mean), with_iris)
-        self.weights = np.ones(len(self.points))
-        self.weights[list(FACE_OVAL)] = _OVAL_WEIGHT
-        if with_iris:
-            self.weights[468:] = _IRIS_WEIGHT
+        self.sigma = np.full(len(self.points), _IRIS_SIGMA)
+        self.sigma[:468] = model.landmark_sigma
+        self.sigma *= self.eye_distance
+        modes = model.landmark_noise.astype(np.float64) @ upright(self.first_rotation).T
+        self.noise_basis = np.zeros((len(modes), len(self.points), 2))
+        self.noise_basis[:, :468] = modes * self.eye_distance
+        self.noise_columns = self.noise_basis.transpose(1, 2, 0)
+        self.noise = np.zeros(len(modes))
         self.identity = np.zeros(len(self.identity_basis))
         self.expression = np.zeros(len(self.expression_basis))
+        self.expected_rotation, self.rotation_sigma = self.first_rotation, _ROTATION_SIGMA
         self.rotation = self.first_rotation.copy()
         self.translation = self._first_translation()
 
@@ -161,57 +159,81 @@ class _Solver:
         )
 
     def run(self) -> None:
-        """Iterate to a fixed number of steps; each is one linear solve."""
-        k, m = len(self.identity), len(self.expression)
+        """First what is most probable given how the network errs; then, held close to that, the points."""
+        k, n = len(self.identity), len(self.noise)
         hold = 1.0 + (max(0.0, self.turn - _HOLD_FROM) / 20.0) ** 2
         gaze = np.char.startswith(self.model.expression_names, "eyeLook")
         held = np.where(gaze, _GAZE_PRIOR, _EXPRESSION_PRIOR)
-        prior = np.concatenate([np.zeros(6), np.full(k, _IDENTITY_PRIOR * hold), held])
-        sigma = LANDMARK_SIGMA * self.eye_distance
-        fixed = np.zeros(m, dtype=bool)
+        prior = np.concatenate([np.zeros(6), np.full(k, hold), held, np.ones(n)])
         for _ in range(_ITERATIONS):
-            shape = self._shape()
-            turned = shape @ self.rotation.T
-            at = turned + self.translation
-            facing = np.einsum("nd,nd->n", self.normals @ self.rotation.T, -at) / np.linalg.norm(at, axis=1)
-            weight = self.weights * np.clip(0.25 + 1.5 * facing, 0.1, 1.0) / sigma
-            J = self.camera.jacobian(at)
-            by_turn = np.einsum("nij,njk->nik", J, -_cross_matrix(turned))
-            by_shape = np.einsum("nij,jk->nik", J, self.rotation)
-            by_identity = np.einsum("nij,knj->nik", by_shape, self.identity_basis)
-            by_expression = np.einsum("nij,knj->nik", by_shape, self.expression_basis)
-            A = np.concatenate([by_turn, J, by_identity, by_expression], axis=2) * weight[:, None, None]
-            A = A.reshape(-1, 6 + k + m)
-            error = ((self.points - self.camera.project(at)) * weight[:, None]).ravel()
-            H = A.T @ A + np.diag(prior)
-            g = A.T @ error - prior * np.concatenate([np.zeros(6), self.identity, self.expression])
-            H[:3, :3] += np.eye(3) / _ROTATION_SIGMA**2
-            g[:3] += _rotation_vector(self.first_rotation @ self.rotation.T) / _ROTATION_SIGMA**2
-            step = self._solve_bounded(H, g, fixed)
-            self.rotation = _rotation_of(step[:3]) @ self.rotation
-            self.translation = self.translation + step[3:6]
-            self.identity = self.identity + step[6 : 6 + k]
-            self.expression = np.clip(self.expression + step[6 + k :], 0.0, 1.0)
+            self._step(prior, np.zeros(k))
+        likely = self.identity.copy()
+        self.expected_rotation, self.rotation_sigma = self.rotation.copy(), _CLOSE_ROTATION_SIGMA
+        self.noise[:] = 0.0
+        prior = np.concatenate(
+            [np.zeros(6), np.full(k, _CLOSE_PRIOR * hold), _CLOSE_EXPRESSION * held, np.full(n, 1e9)]
+        )
+        for _ in range(_ITERATIONS):
+            self._step(prior, likely)
+
+    def _step(self, prior: NDArray[np.float64], expected_identity: NDArray[np.float64]) -> None:
+        """One Gauss-Newton step toward the points, under (6 + K + 52 + M,) prior strengths."""
+        k, m, n = len(self.identity), len(self.expression), len(self.noise)
+        turned = self._shape() @ self.rotation.T
+        at = turned + self.translation
+        weight = self._weights(at)
+        J = self.camera.jacobian(at)
+        by_turn = np.einsum("nij,njk->nik", J, -_cross_matrix(turned))
+        by_shape = np.einsum("nij,jk->nik", J, self.rotation)
+        by_identity = np.einsum("nij,knj->nik", by_shape, self.identity_basis)
+        by_expression = np.einsum("nij,knj->nik", by_shape, self.expression_basis)
+        A = np.concatenate([by_turn, J, by_identity, by_expression, self.noise_columns], axis=2)
+        A = (A * weight[:, None, None]).reshape(-1, 6 + k + m + n)
+        predicted = self.camera.project(at) + np.tensordot(self.noise, self.noise_basis, axes=1)
+        error = ((self.points - predicted) * weight[:, None]).ravel()
+        H = A.T @ A + np.diag(prior)
+        distance = np.concatenate(
+            [np.zeros(6), self.identity - expected_identity, self.expression, self.noise]
+        )
+        g = A.T @ error - prior * distance
+        H[:3, :3] += np.eye(3) / self.rotation_sigma**2
+        g[:3] += _rotation_vector(self.expected_rotation @ self.rotation.T) / self.rotation_sigma**2
+        step = self._solve_bounded(H, g, 6 + k)
+        self.rotation = _rotation_of(step[:3]) @ self.rotation
+        self.translation = self.translation + step[3:6]
+        self.identity = self.identity + step[6 : 6 + k]
+        self.expression = np.clip(self.expression + step[6 + k : 6 + k + m], 0.0, 1.0)
+        self.noise = self.noise + step[6 + k + m :]
+
+    def _weights(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) one over the standard deviation of each point; a point turned away is a guess."""
+        return np.asarray(np.clip(0.25 + 1.5 * self._facing(at), 0.1, 1.0) / self.sigma)
+
+    def _facing(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) cosine between the surface at the points and the direction to the camera."""
+        toward = -at / np.linalg.norm(at, axis=1, keepdims=True)
+        return np.asarray(np.einsum("nd,nd->n", self.normals[: len(at)] @ self.rotation.T, toward))
 
     def _solve_bounded(
-        self, H: NDArray[np.float64], g: NDArray[np.float64], fixed: NDArray[np.bool_]
+        self, H: NDArray[np.float64], g: NDArray[np.float64], offset: int
     ) -> NDArray[np.float64]:
-        """Solve H step = g with expressions kept in 0..1: one that would leave is fixed at its bound."""
-        offset = len(g) - len(fixed)
-        fixed[:] = False
+        """Solve H step = g with expressions (from ``offset`` on) kept in 0..1: one that would leave is
+        fixed at its bound."""
+        expressions = slice(offset, offset + len(self.expression))
+        fixed = np.zeros(len(self.expression), dtype=bool)
         step = np.zeros_like(g)
         for _ in range(12):
             free = np.ones(len(g), dtype=bool)
-            free[offset:] = ~fixed
+            free[expressions] = ~fixed
             known = np.where(free, 0.0, step)
             step = known.copy()
             step[free] = np.linalg.solve(H[np.ix_(free, free)], (g - H @ known)[free])
-            wanted = self.expression + step[offset:]
+            wanted = self.expression + step[expressions]
             outside = ~fixed & ((wanted < -1e-9) | (wanted > 1 + 1e-9))
             if not outside.any():
                 break
             fixed |= outside
-            step[offset:][outside] = (np.clip(wanted, 0, 1) - self.expression)[outside]
+            step[expressions] = np.where(outside, np.clip(wanted, 0, 1) - self.expression, step[expressions])
         return step
 
     def result(self) -> HeadFit:
@@ -250,8 +272,7 @@ class _Solver:
         """
         metres = -at[:, 2:3] / self.camera.focal
         pull = np.concatenate([miss[:, :1] * metres, -miss[:, 1:] * metres], axis=1)
-        facing = np.einsum("nd,nd->n", self.normals[:468] @ self.rotation.T, -at) / np.linalg.norm(at, axis=1)
-        trust = np.clip(facing * 2.0, 0.05, 1.0)
+        trust = np.clip(self._facing(at) * 2.0, 0.05, 1.0)
         places = self.model.landmarks(self.model.mean)
         kernel = _gaussian(places, places)
         ridge = np.diag(_RESIDUAL_RIDGE / trust)
@@ -263,6 +284,15 @@ class _Solver:
         field *= np.minimum(1.0, _RESIDUAL_LIMIT_M / np.maximum(length, 1e-12))
         in_camera = np.concatenate([field, np.zeros((len(field), 1))], axis=1)
         return np.asarray(in_camera @ self.rotation)
+
+
+def upright(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(2, 2) for (N, 2) @ it: picture directions (x right, y down) to those of the upright face.
+
+    The head's roll is taken out; its transpose puts it back in.
+    """
+    roll = float(np.arctan2(rotation[0, 1], rotation[0, 0]))
+    return np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
 
 
 def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ PUPIL_DISTANCE_M = 0.063
 """Distance between the pupils that gives the model its absolute size: the adult mean (Dodgson 2004,
 "Variation and extrema of human interpupillary distance")."""
 
-REGIONS = ("face", "scalp", "ears", "neck", "lips", "eyelids", "mouth_inside", "eye_sockets")
+REGIONS = ("face", "scalp", "ears", "neck", "lips", "brows", "eyelids", "mouth_inside", "eye_sockets")
 """Rows of :attr:`HeadModel.regions`."""
 
 
@@ -60,6 +60,11 @@ class HeadModel:
     """(468, 3) barycentric weights."""
     canonical_mesh468: NDArray[np.float32]
     """(468, 3) metres, head axes: the face mesh as its network sees the mean head, level."""
+    landmark_noise: NDArray[np.float32]
+    """(M, 468, 2) the ways in which the network's points are wrong together, one standard deviation
+    each: x right and y down in the upright face, in distances between the outer eye corners."""
+    landmark_sigma: NDArray[np.float32]
+    """(468,) what is left of each point's error, standard deviation per axis, same unit."""
     iris_vertices: NDArray[np.int32]
     """(2,) front pole of the eyeballs, first the person's right eye."""
     lash_roots: NDArray[np.float32]
@@ -130,6 +135,24 @@ def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer
             normal[:, axis] += np.bincount(triangles[:, i], face[:, axis], len(vertices))
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     return (normal / np.maximum(length, 1e-20)).astype(np.float32)
+
+
+def align_similarity(
+    source: NDArray[np.floating], target: NDArray[np.floating], moved: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Bring ``moved`` (default: source) on to ``target`` by the similarity that fits source to target.
+
+    Least squares over (N, 3) pairs: Umeyama 1991, "Least-squares estimation of transformation
+    parameters between two point patterns".
+    """
+    a, b = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    u, s, vt = np.linalg.svd((b - mean_b).T @ (a - mean_a))
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ np.diag(sign) @ vt
+    scale = (s * sign).sum() / ((a - mean_a) ** 2).sum()
+    points = a if moved is None else np.asarray(moved, dtype=np.float64)
+    return np.asarray(scale * (points - mean_a) @ rotation.T + mean_b)
 
 
 def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
