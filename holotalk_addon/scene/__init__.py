@@ -4,3 +4,11 @@
 With ``ui``, the only rooms that import ``bpy``. Everything that is made here carries the custom
 property ``holotalk``, so that a new hologram replaces the old one and touches nothing else.
 """
+
+import sys
+
+from .quiet import quiet
+
+if "bpy" not in sys.modules:  # outside Blender: the module greets with a line about its colours
+    with quiet():
+        import bpy  # noqa: F401

@@ -176,6 +176,9 @@ def make_black_world() -> Any:
     """A world that gives no light: black reflects nothing in the pyramid."""
     world = tag(bpy.data.worlds.new("HoloTalk Black"), "world")
     world.color = (0.0, 0.0, 0.0)
+    # EEVEE bakes the world into a light probe for every frame. On a processor alone, baking this black
+    # one at the default size takes longer than the head itself (1.5 of 2.6 s, measured).
+    world.probe_resolution = "128"
     tree = compat.node_tree(world)
     for node in tree.nodes:
         if node.type == "BACKGROUND":

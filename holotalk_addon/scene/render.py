@@ -29,7 +29,7 @@ from . import compat
 from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
 from .own import own_kinds, role_of, tag
-from .quiet import quiet
+from .quiet import quiet, wake_gpu
 from .rig import UP_AXIS, make_camera
 
 LAYOUT_NAME = "HoloTalk Video"
@@ -292,6 +292,7 @@ def _run(scene: Any, frames: range | None, progress: Progress) -> None:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 raised.append(error)
 
+    wake_gpu()
     handlers = bpy.app.handlers.render_write
     handlers.append(told)
     kept = scene.frame_start, scene.frame_end, scene.frame_current
