@@ -8,9 +8,12 @@ on a terminal; results go to standard output.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 2 for anything the user can mend, or 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may have letters that the terminal cannot show: escape those, never fail on them.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        # Asked to end, clean up as on Ctrl-C: nothing half-written stays.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except HoloTalkError as error:
@@ -307,8 +317,10 @@ def _views(options: argparse.Namespace) -> int:
     from .outputs import make_folder
 
     size = options.size - options.size % 2
-    if size < 16:
-        raise OptionError(f"--size {options.size} is too small: choose 16 or more.")
+    if not 16 <= size <= 8192:
+        raise OptionError(f"--size {options.size} cannot work: choose 16 to 8192.")
+    if not all(abs(yaw) <= 360 for yaw in options.yaw):
+        raise OptionError("--yaw takes degrees from -360 to 360.")
     if size != options.size:
         _say(f"--size {options.size} is odd: {size} is used.")
     check_folder(options.output.parent)
@@ -361,9 +373,9 @@ def _testcard(options: argparse.Namespace) -> int:
         with replacing(options.output) as beside:
             Image.fromarray(card).save(beside)
     else:
-        from .scene.render import still_video
+        from .scene.render import render_picture
 
-        still_video(card, options.output)
+        render_picture(card, options.output)
     print(options.output)
     return 0
 

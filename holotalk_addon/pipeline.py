@@ -192,13 +192,8 @@ def person_from_pixels(
         fade=model.fade,
         texture=texture.pixels,
     )
-    warnings = [*photo.warnings, *face.warnings]
-    if len(faces) > 1:
-        warnings.append(
-            f"The photo shows {len(faces)} faces; number {face_number} was taken (1 is the largest): "
-            "choose another with --face N."
-        )
-    return Person(photo, tuple(faces), face, fit, head, texture.seen, tuple(warnings))
+    warnings = (*photo.warnings, *face.warnings)
+    return Person(photo, tuple(faces), face, fit, head, texture.seen, warnings)
 
 
 def build_hologram(

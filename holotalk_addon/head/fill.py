@@ -70,7 +70,7 @@ _LEAST_HAIR = 0.3  # share of what is seen there that must be unlike skin
 _LEAST_HAIR_CONTRAST = 0.12  # between the colours of hair and skin: below it the head counts as bald
 _HAIR_HEIGHTS = 24
 _MOST_GRAIN = 0.12  # contrast of the hair's grain
-_IRIS_ANGLE = np.radians(31.0)  # an iris of 12 mm on an eyeball of 24 mm, as seen from its centre
+_IRIS_ANGLE = np.radians(22.0)  # an iris of 12 mm on the model's eyeballs, as seen from their centre
 _EYE_REACH = np.radians(100.0)
 _PULL_TO_PRIOR = 0.03  # how strongly unseen surface turns to the person's skin or hair colour
 
@@ -471,13 +471,12 @@ def _angle_from_gaze(given: CompletionInput) -> NDArray[np.float32]:
     model, layout = given.model, given.layout
     arm = np.zeros_like(model.mean)
     gaze = np.ones_like(model.mean)
-    for pole in model.iris_vertices:
-        mine = (model.vertex_parts == PARTS.index("eyes")) & (
-            np.sign(model.mean[:, 0]) == np.sign(model.mean[pole, 0])
-        )
+    for pole in model.poles(model.mean):
+        side = np.sign(model.mean[:, 0]) == np.sign(pole[0])
+        mine = side & (model.vertex_parts == PARTS.index("eyes"))
         centre = model.mean[mine].mean(axis=0)
         arm[mine] = model.mean[mine] - centre
-        gaze[mine] = model.mean[pole] - centre
+        gaze[mine] = pole - centre
     arm_at, gaze_at = layout.interpolate(model, arm), layout.interpolate(model, gaze)
     length = np.linalg.norm(arm_at, axis=1) * np.linalg.norm(gaze_at, axis=1)
     cosine = np.einsum("nd,nd->n", arm_at, gaze_at) / np.maximum(length, 1e-12)

@@ -136,7 +136,7 @@ class _Solver:
         """A (V, 3) field read at the landmarks: (468 or 470, 3)."""
         found = self.model.landmarks(field)
         if with_iris:
-            found = np.concatenate([found, np.asarray(field[self.model.iris_vertices], dtype=np.float64)])
+            found = np.concatenate([found, self.model.poles(field)])
         return found
 
     def _first_translation(self) -> NDArray[np.float64]:

@@ -65,8 +65,10 @@ class HeadModel:
     each: x right and y down in the upright face, in distances between the outer eye corners."""
     landmark_sigma: NDArray[np.float32]
     """(468,) what is left of each point's error, standard deviation per axis, same unit."""
-    iris_vertices: NDArray[np.int32]
-    """(2,) front pole of the eyeballs, first the person's right eye."""
+    iris: NDArray[np.int32]
+    """(2, 3) vertices around the front pole of the eyeballs, first the person's right eye."""
+    iris_weights: NDArray[np.float32]
+    """(2, 3) their barycentric weights."""
     lash_roots: NDArray[np.float32]
     """(V,) 0 at the root of a lash, 1 at its tip, 0 elsewhere."""
 
@@ -119,6 +121,11 @@ class HeadModel:
         """(468, 3) the face-mesh points on the surface with these (V, 3) vertices."""
         corners = np.asarray(vertices, dtype=np.float64)[self.landmarks468]
         return np.einsum("lc,lcd->ld", self.landmarks468_weights, corners)
+
+    def poles(self, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(2, 3) the middle of the irises with these (V, 3) vertices, the person's right eye first."""
+        corners = np.asarray(vertices, dtype=np.float64)[self.iris]
+        return np.einsum("lc,lcd->ld", self.iris_weights, corners)
 
     def normals(self, vertices: NDArray[np.floating]) -> NDArray[np.float32]:
         """(V, 3) unit vertex normals, area-weighted, of these (V, 3) vertices."""

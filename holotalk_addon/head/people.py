@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .base_mesh import BaseMesh, Bust
+from .base_mesh import ETHNICITIES, SEXES, BaseMesh, Bust
 
 _LOCAL_FOLDERS = (
     "asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose",
@@ -27,8 +27,6 @@ _LOCAL_SPREAD = 0.2
 _ASYMMETRY = 0.05
 _ONE_SIDED = 0.15  # head shapes ("oval", "square") and asymmetries: always positive, small
 
-_ETHNICITIES = ("african", "asian", "caucasian")
-_SEXES = ("female", "male")
 _AGES = ("child", "young", "old")
 _LEVELS = ("min", "average", "max")
 
@@ -41,12 +39,6 @@ class IdentityTargets:
     deltas: NDArray[np.float32]
     """(D, V, 3) dm"""
 
-    def mean_person(self) -> NDArray[np.float64]:
-        """(D,) weights of the mean head: the average young adult of all ethnicities and both sexes."""
-        weight = {f"{e}-{s}-young": 1 / 6 for e in _ETHNICITIES for s in _SEXES}
-        weight |= {f"universal-{s}-young-averagemuscle-averageweight": 1 / 2 for s in _SEXES}
-        return np.array([weight.get(name, 0.0) for name in self.names])
-
     def random_people(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """(count, D) weights of random people."""
         column = {name: i for i, name in enumerate(self.names)}
@@ -58,10 +50,10 @@ class IdentityTargets:
         ethnicity = rng.dirichlet([0.5] * 3, count)
         muscle = _between(rng.beta(3, 3, count), 3)
         mass = _between(rng.beta(2.5, 2.5, count), 3)
-        for s, sex_name in enumerate(_SEXES):
+        for s, sex_name in enumerate(SEXES):
             for a, age_name in enumerate(_AGES):
                 shared = sex[:, s] * age[:, a]
-                for e, ethnicity_name in enumerate(_ETHNICITIES):
+                for e, ethnicity_name in enumerate(ETHNICITIES):
                     name = f"{ethnicity_name}-{sex_name}-{age_name}"
                     weights[:, column[name]] = shared * ethnicity[:, e]
                 for m, muscle_name in enumerate(_LEVELS):
@@ -84,7 +76,7 @@ class IdentityTargets:
         self,
     ) -> list[tuple[tuple[str | None, str], tuple[str | None, str] | None]]:
         """Every local dimension: ((negative, positive) of the left or only side, the same of the right)."""
-        macro = set(_ETHNICITIES) | {"universal"}
+        macro = set(ETHNICITIES) | {"universal"}
         left_over = [n for n in self.names if n.split("-")[0] not in macro]
         axes: dict[str, tuple[str | None, str]] = {}
         known = set(left_over)
@@ -108,8 +100,8 @@ def read_identity_targets(mesh: BaseMesh, bust: Bust) -> IdentityTargets:
     """Read every macro and local target of the head from the package, on the bust."""
     members: dict[str, str] = {}
     wanted = re.compile(
-        rf"({'|'.join(_ETHNICITIES)})-({'|'.join(_SEXES)})-({'|'.join(_AGES)})$"
-        rf"|universal-({'|'.join(_SEXES)})-({'|'.join(_AGES)})-\w+muscle-\w+weight$"
+        rf"({'|'.join(ETHNICITIES)})-({'|'.join(SEXES)})-({'|'.join(_AGES)})$"
+        rf"|universal-({'|'.join(SEXES)})-({'|'.join(_AGES)})-\w+muscle-\w+weight$"
     )
     members |= {n: m for n, m in mesh.targets_in("macrodetails").items() if wanted.match(n)}
     for folder in _LOCAL_FOLDERS:

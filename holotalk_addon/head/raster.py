@@ -145,6 +145,9 @@ def _covered_chunk(
     right = np.full(total, -np.inf)
     for i in range(3):
         p, q = xy[triangle, i], xy[triangle, (i + 1) % 3]
+        # Always downward: two triangles then round their common edge alike, and share no pixel.
+        upward = (p[:, 1] > q[:, 1])[:, None]
+        p, q = np.where(upward, q, p), np.where(upward, p, q)
         # Half-open in y, so that a corner on the line counts for one of its two edges only.
         crosses = (p[:, 1] <= y) != (q[:, 1] <= y)
         rise = np.where(crosses, q[:, 1] - p[:, 1], 1.0)

@@ -126,8 +126,8 @@ def _paint(
     lit = np.einsum("nc,ncd->nd", weights, (colour * shade[:, None])[corners])
     place = np.einsum("nc,ncd->nd", weights, posed[corners])
     on_eye = eyes[corners[:, 0]]
-    for pole in model.iris_vertices:  # an iris of 12 mm, a pupil of 4
-        distance = np.linalg.norm(place - posed[pole], axis=1)
+    for pole in model.poles(posed):  # an iris of 12 mm, a pupil of 4
+        distance = np.linalg.norm(place - pole, axis=1)
         lit[on_eye & (distance < 0.006)] = (0.25, 0.18, 0.12)
         lit[on_eye & (distance < 0.002)] = 0.02
     picture = np.full((PICTURE**2, 3), 90, dtype=np.uint8)

@@ -26,6 +26,7 @@ Screen = Literal["up", "down"]
 SCREENS: tuple[Screen, ...] = ("up", "down")
 
 SMALLEST_SIZE = 64
+LARGEST_SIZE = 8192
 """Pixels; below this a panel has too few pixels to show a face."""
 SMALLEST_GAP, LARGEST_GAP = 0.02, 0.8
 PANEL_ASPECT = 1.5
@@ -124,6 +125,8 @@ def pyramid_layout(
     even_size = _even(size, "size", notes)
     if even_size < SMALLEST_SIZE:
         raise OptionError(f"A size of {size} pixels is too small: choose at least {SMALLEST_SIZE}.")
+    if max(even_size, *(frame or ())) > LARGEST_SIZE:
+        raise OptionError(f"Pictures of more than {LARGEST_SIZE} pixels cannot work: choose a smaller size.")
     if not SMALLEST_GAP <= gap <= LARGEST_GAP:
         raise OptionError(
             f"A gap of {gap:g} leaves no room for the pyramid: choose {SMALLEST_GAP:g} to {LARGEST_GAP:g}"

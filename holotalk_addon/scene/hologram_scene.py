@@ -196,7 +196,8 @@ def set_engine(scene: Any, engine: str) -> None:
         shading = scene.display.shading
         shading.light, shading.color_type = "FLAT", "TEXTURE"
         shading.show_shadows = shading.show_cavity = shading.show_object_outline = False
-        shading.show_specular_highlight = shading.show_backface_culling = False
+        shading.show_specular_highlight = False
+        shading.show_backface_culling = True  # no looking into the open bust
         return
     if engine in ("auto", "eevee"):
         render.engine = compat.eevee_name()

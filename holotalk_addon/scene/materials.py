@@ -42,12 +42,15 @@ def make_materials(head: Head, image: Any) -> list[Any]:
     """One material for each of :data:`PARTS`, in that order."""
     soft = bool((head.texture[..., 3] < 255).any())
     return [
-        _hologram_material(f"HoloTalk {name.capitalize()}", image, see_through=soft and part == LASHES)
+        _hologram_material(
+            f"HoloTalk {name.capitalize()}", image, closed=part != LASHES, see_through=soft and part == LASHES
+        )
         for part, name in enumerate(PARTS)
     ]
 
 
-def _hologram_material(name: str, image: Any, *, see_through: bool) -> Any:
+def _hologram_material(name: str, image: Any, *, closed: bool, see_through: bool) -> Any:
+    """``closed``: a surface whose inside is only seen through the open bust, and stays black there."""
     material = tag(bpy.data.materials.new(name), "material")
     tree = compat.node_tree(material)
     nodes, links = tree.nodes, tree.links
@@ -63,10 +66,23 @@ def _hologram_material(name: str, image: Any, *, see_through: bool) -> Any:
     even.name, even.operation, even.location = "Even fade", "MULTIPLY", (-450, -200)
     links.new(fade.outputs["Fac"], even.inputs[0])
     links.new(fade.outputs["Fac"], even.inputs[1])
+    strength = even.outputs[0]
+    if closed:
+        side = nodes.new("ShaderNodeNewGeometry")
+        side.name, side.location = "Side", (-700, -400)
+        outside = nodes.new("ShaderNodeMath")
+        outside.name, outside.operation, outside.location = "Outside", "SUBTRACT", (-450, -400)
+        outside.inputs[0].default_value = 1.0
+        links.new(side.outputs["Backfacing"], outside.inputs[1])
+        shown = nodes.new("ShaderNodeMath")
+        shown.name, shown.operation, shown.location = "Shown", "MULTIPLY", (-300, -300)
+        links.new(strength, shown.inputs[0])
+        links.new(outside.outputs[0], shown.inputs[1])
+        strength = shown.outputs[0]
     emission = nodes.new("ShaderNodeEmission")
     emission.name, emission.location = "Unlit", (-200, 0)
     links.new(texture.outputs["Color"], emission.inputs["Color"])
-    links.new(even.outputs[0], emission.inputs["Strength"])
+    links.new(strength, emission.inputs["Strength"])
     output = nodes.new("ShaderNodeOutputMaterial")
     output.name, output.location = "Output", (300, 0)
     surface = emission.outputs[0]
