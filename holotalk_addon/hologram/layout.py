@@ -26,8 +26,9 @@ Screen = Literal["up", "down"]
 SCREENS: tuple[Screen, ...] = ("up", "down")
 
 SMALLEST_SIZE = 64
-LARGEST_SIZE = 8192
 """Pixels; below this a panel has too few pixels to show a face."""
+LARGEST_SIZE = 8192
+"""Pixels; no screen has more, and Blender's memory would not hold the frames."""
 SMALLEST_GAP, LARGEST_GAP = 0.02, 0.8
 PANEL_ASPECT = 1.5
 """Width of a panel over its height: a head is about as deep as it is tall, so more is empty."""
