@@ -126,7 +126,7 @@ def pyramid_layout(
     even_size = _even(size, "size", notes)
     if even_size < SMALLEST_SIZE:
         raise OptionError(f"A size of {size} pixels is too small: choose at least {SMALLEST_SIZE}.")
-    if max(even_size, *(frame or ())) > LARGEST_SIZE:
+    if max((even_size, *(frame or ()))) > LARGEST_SIZE:
         raise OptionError(f"Pictures of more than {LARGEST_SIZE} pixels cannot work: choose a smaller size.")
     if not SMALLEST_GAP <= gap <= LARGEST_GAP:
         raise OptionError(
