@@ -179,10 +179,11 @@ def _relit(given: CompletionInput, own: BakedPhoto, mirrored: BakedPhoto) -> NDA
     if known.sum() < 20:
         return mirrored.colour
     ratio = np.clip((here + 0.05) / (there + 0.05), 0.4, 2.5)
-    # Far from all that is known the gain fades to the mean of the known.
-    average = np.average(np.log(ratio[known]), axis=0, weights=both[known])
-    log_gain = np.where(known[:, None], np.log(ratio), average)
-    gain = membrane(model.edges, model.mean, log_gain, np.where(known, both, 0.01))
+    # Brightness alone: the colour of a rim light belongs to its own side.
+    log_ratio = np.log(ratio).mean(axis=1)
+    average = float(np.average(log_ratio[known], weights=both[known]))
+    bright = np.where(known, log_ratio, average)[:, None]
+    gain = membrane(model.edges, model.mean, bright, np.where(known, both, 0.01))
     return np.asarray(mirrored.colour * np.exp(layout.draw(model, gain)), dtype=np.float32)
 
 
@@ -233,7 +234,7 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
     inside = model.region("mouth_inside")[:, None]
     prior = prior * (1 - inside) + in_light(_MOUTH) * inside
     trusted = np.where(confidence > _LEAST_SEEN, confidence, 0.0)
-    pull = _PULL_TO_PRIOR + 0.1 * colours.haired + 0.5 * model.region("mouth_inside")
+    pull = _PULL_TO_PRIOR + 1.5 * colours.haired + 0.5 * model.region("mouth_inside")
     total = trusted + pull
     target = (found * trusted[:, None] + prior * pull[:, None]) / total[:, None]
     result = membrane(model.edges, model.mean, target, np.where(skin_part, total, 1.0))
@@ -302,7 +303,7 @@ def _hair_colour(
     """
     model = given.model
     scalp = np.flatnonzero(model.region("scalp") > 0.9)
-    outline, _ = _beside(given, scalp)
+    outline, _ = _beside(given, scalp, _HAIR_STEPS_M)
     visible = (model.region("scalp") > 0.8) & (confidence > 0.5)
     samples = np.concatenate([outline, found[visible]])
     unlike_skin = np.linalg.norm(samples - skin_colour, axis=1) > _UNLIKE_SKIN
@@ -311,15 +312,15 @@ def _hair_colour(
     # Neither the shadows between the strands nor the highlights on them.
     hair = samples[unlike_skin]
     light = _luminance(hair)
-    low, high = np.quantile(light, [0.3, 0.8])
+    low, high = np.quantile(light, [0.1, 0.6])
     return np.asarray(hair[(light >= low) & (light <= high)].mean(axis=0))
 
 
 def _beside(
-    given: CompletionInput, vertices: NDArray[np.intp]
+    given: CompletionInput, vertices: NDArray[np.intp], steps: tuple[float, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Colours (N, 3) of the person just outside the head's outline in the photo, and the vertex (N,)
-    each belongs to: of the given vertices, those near the outline, a few steps along their normals."""
+    each belongs to: of the given vertices, those near the outline, some steps (m) along their normals."""
     model, fit = given.model, given.fit
     at = fit.to_camera(fit.posed(model))
     normals = model.normals(at)
@@ -328,7 +329,7 @@ def _beside(
     vertices = vertices[(facing > -0.35) & (facing < 0.5)]
     height, width = given.person.shape
     colours, owners = [], []
-    for step in _HAIR_STEPS_M:
+    for step in steps:
         place = fit.camera.project(at[vertices] + step * normals[vertices])
         inside = (place >= 1).all(axis=1) & (place[:, 0] < width - 1) & (place[:, 1] < height - 1)
         x, y = place[inside].astype(int).T
@@ -352,7 +353,8 @@ def _where_hair(
     if contrast < _LEAST_HAIR_CONTRAST:
         return scalp
     skin_part = model.vertex_parts == PARTS.index("skin")
-    pixels, owner = _beside(given, np.flatnonzero(skin_part & (model.region("face") < 0.3)))
+    azimuth = np.abs(np.degrees(np.arctan2(model.mean[:, 0], model.mean[:, 2])))
+    pixels, owner = _beside(given, np.flatnonzero(skin_part & (azimuth > 60.0)), _HAIR_STEPS_M[1:])
     # From skin (0) to hair (1) and beyond it, in its shadows; colours off that line are cloth.
     axis = (hair - skin) / contrast
     along = (pixels - skin) @ axis
@@ -370,12 +372,11 @@ def _where_hair(
     # below a height that shows none.
     both = share.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
     share = np.where(count >= 6, share / np.maximum(count, 1), both)
-    share = _ramp01((share - 0.35) / 0.4)
+    share = _ramp01((share - 0.3) / 0.3)
     share = np.minimum.accumulate(np.maximum(share, heights > 0.03)[:, ::-1], axis=1)[:, ::-1]
     at_height = np.stack([np.interp(model.mean[:, 1], heights, row) for row in share])
     right = _ramp01(0.5 - model.mean[:, 0] / 0.06)
     covered = at_height[0] * right + at_height[1] * (1 - right)
-    azimuth = np.abs(np.degrees(np.arctan2(model.mean[:, 0], model.mean[:, 2])))
     behind = _ramp01((azimuth - 62.0) / 22.0)
     return np.where(skin_part, np.maximum(scalp, covered * behind * (1 - model.region("face"))), 0.0)
 

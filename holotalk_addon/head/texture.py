@@ -27,7 +27,7 @@ DEFAULT_SIZE = 2048
 _DEPTH_BUFFER_SIDE = 900  # pixels across the head: a millimetre is about three
 _DEPTH_TOLERANCE_M = 0.0022
 _EYE_TOLERANCE_M = 0.0012  # lids lie close to the eyeball
-_FACING_FROM, _FACING_FULL = 0.15, 0.50  # cosine of the viewing angle: unseen below, fully seen above
+_FACING_FROM, _FACING_FULL = 0.20, 0.58  # cosine of the viewing angle: unseen below, fully seen above
 _MASK_EROSION = 0.020  # of the distance between the outer eye corners and chin: keeps the ground out
 _TEXELS_AT_A_TIME = 1 << 18
 
