@@ -296,9 +296,7 @@ def test_a_completion_of_a_later_version_is_refused(holotalk, no_work, demo, tmp
         "8",
         "0",
         "-64",
-        pytest.param(
-            "100000", marks=pytest.mark.xfail(strict=True, reason="refused only after the folder was made")
-        ),
+        "100000",
     ],
 )
 def test_views_of_an_impossible_size_are_refused(holotalk, demo, tmp_path, size):
@@ -362,7 +360,6 @@ def test_the_testcard_has_the_layouts_size(holotalk, tmp_path):
     assert contents(tmp_path) == ["card.png"]
 
 
-@pytest.mark.xfail(strict=True, reason="the command asks the renderer for a function that is not there")
 def test_a_testcard_video(holotalk, tmp_path):
     path = tmp_path / "card.mp4"
     status, output, _ = holotalk("testcard", "-o", path, "--size", 128)

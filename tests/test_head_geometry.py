@@ -143,7 +143,6 @@ def test_neighbours_neither_leave_gaps_nor_share_pixels(grid, seed):
     assert (count == 1).all(), f"gaps: {(count == 0).sum()}, shared: {(count > 1).sum()}"
 
 
-@pytest.mark.xfail(strict=True, reason="rounding depends on the end from which an edge is followed")
 @pytest.mark.parametrize(
     "edge_and_tips",
     [

@@ -140,7 +140,6 @@ def test_the_second_face_is_another_person(photos, tools):
         assert str(number) in told[0]
 
 
-@pytest.mark.xfail(strict=True, reason="the face and the pipeline both warn of several faces")
 def test_a_warning_is_said_once(photos, tools):
     path = photos / "group-2.jpg"
     if not path.exists():

@@ -95,8 +95,9 @@ def pixel_centres(raster: Raster) -> tuple[NDArray[np.intp], NDArray[np.int32], 
 
 def _depth_planes(xy: NDArray[np.floating], depth: NDArray[np.floating]) -> NDArray[np.float64]:
     """(T, 3) coefficients a, b, c of depth = a x + b y + c over each triangle."""
-    p = np.asarray(xy, dtype=np.float64)
-    d = np.asarray(depth, dtype=np.float64)
+    # A corner behind the camera has no place in the picture; such a triangle is never drawn.
+    p = np.nan_to_num(np.asarray(xy, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    d = np.nan_to_num(np.asarray(depth, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
     d1, d2 = d[:, 1] - d[:, 0], d[:, 2] - d[:, 0]
     area = e1[:, 0] * e2[:, 1] - e1[:, 1] * e2[:, 0]

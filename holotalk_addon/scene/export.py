@@ -21,11 +21,12 @@ from ..errors import MissingPartError, OptionError
 from ..head.head import PARTS, Head
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import LoopMotion, loop_motion
+from ..outputs import replacing
 from .axes import from_blender
 from .hologram_scene import HologramScene, build_hologram, make_black_world, make_scene
 from .materials import EXPORT_ROUGHNESS, LASHES, lit_for_export
 from .quiet import quiet
-from .render import replacing, temporary_head
+from .render import temporary_head
 
 EXTENSIONS = (".glb", ".obj", ".ply", ".blend")
 PLY_SUBDIVISION = 2

@@ -10,7 +10,6 @@ quarter turn of the loop away, k times. And work can be stopped between frames.
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..errors import OptionError, OutputError
 from ..head.head import Head
 from ..hologram.framing import frame_view, lit_points
 from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
+from ..outputs import replacing
 from ..progress import Progress, silent
 from . import compat
 from .head_object import make_head_object
@@ -38,39 +38,6 @@ VIEWS_SHARE = 0.88
 FRAMES_PER_CALL = 8
 """Rendering several frames in one call spares Blender's start-up for each; between the calls the
 caller can cancel."""
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that replaces it in one step if all goes well, and is removed
-    if not.
-
-    Raises:
-        OutputError: The folder does not exist or cannot be written.
-
-    """
-    if not path.parent.is_dir():
-        raise OutputError(f"The folder {path.parent} does not exist: create it, or choose another.")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: give the name of a file.")
-    try:
-        handle, name = tempfile.mkstemp(prefix=".holotalk-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"Cannot write in {path.parent}: {error.strerror}.") from error
-    os.close(handle)
-    beside = Path(name)
-    try:
-        # mkstemp makes private files; give the result what any new file of the user gets.
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o666 & ~umask)
-        yield beside
-        try:
-            beside.replace(path)
-        except OSError as error:
-            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def render_hologram(hologram: HologramScene, path: Path, progress: Progress = silent) -> None:
