@@ -153,6 +153,7 @@ def _skin_alone(given: CompletionInput, baked: BakedPhoto) -> BakedPhoto:
     picture = np.zeros(layout.size**2, dtype=np.float32)
     picture[texel] = believed
     nearby = cv2.resize(picture.reshape(layout.size, -1), (size, size), interpolation=cv2.INTER_AREA)
+    nearby = cv2.erode(nearby, np.ones((7, 7), np.uint8))
     nearby = cv2.resize(cv2.GaussianBlur(nearby, (0, 0), size / 90.0), (layout.size, layout.size))
     believed = np.minimum(believed, np.clip((nearby.reshape(-1)[texel] - 0.45) / 0.4, 0.0, 1.0))
     result = baked.seen.copy()
@@ -312,7 +313,7 @@ def _hair_colour(
     # Neither the shadows between the strands nor the highlights on them.
     hair = samples[unlike_skin]
     light = _luminance(hair)
-    low, high = np.quantile(light, [0.1, 0.6])
+    low, high = np.quantile(light, [0.25, 0.75])
     return np.asarray(hair[(light >= low) & (light <= high)].mean(axis=0))
 
 

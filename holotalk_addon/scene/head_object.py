@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..head.head import Head
+from ..head.head import PARTS, Head
 from .axes import to_blender
 from .materials import FADE_ATTRIBUTE, make_image, make_materials
 from .own import tag
@@ -38,6 +38,7 @@ def make_head_object(head: Head, collection: Any) -> Any:
     fade = mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
     fade.data.foreach_set("value", np.ascontiguousarray(head.fade, dtype=np.float32))
     mesh.update(calc_edges=True)
+    _keep_small_parts(mesh, head)
     for material in make_materials(head, make_image(head)):
         mesh.materials.append(material)
 
@@ -46,6 +47,18 @@ def make_head_object(head: Head, collection: Any) -> Any:
     _add_shape_keys(obj, head)
     _add_modifiers(obj, head)
     return obj
+
+
+def _keep_small_parts(mesh: Any, head: Head) -> None:
+    """Crease every edge of eyes, teeth, tongue and lashes: these coarse parts would shrink away from lids
+    and lips when subdivided."""
+    small = np.zeros(len(head.vertices), dtype=bool)
+    corners = head.polygons[head.polygon_parts != PARTS.index("skin")]
+    small[corners[corners >= 0]] = True
+    edges = np.empty(2 * len(mesh.edges), dtype=np.int32)
+    mesh.edges.foreach_get("vertices", edges)
+    crease = mesh.attributes.new("crease_edge", "FLOAT", "EDGE")
+    crease.data.foreach_set("value", small[edges.reshape(-1, 2)].all(axis=1).astype(np.float32))
 
 
 def _add_shape_keys(obj: Any, head: Head) -> None:
