@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..head.head import Head
 from .layout import PyramidLayout
 
-CAMERA_DISTANCE = 1.2
-"""Metres from the turning axis: near enough for a portrait's perspective, far enough that the four
-views of one head agree."""
+CAMERA_DISTANCE = 2.4
+"""Metres from the turning axis. A viewer half a metre from a head that stands 5 cm tall in the pyramid sees
+it under the angle, and so in the perspective, of a living head 2.4 m away."""
 PANEL_MARGIN = 4.0
 """Pixels between the head and the edges of what the mirror shows."""
 VIEW_MARGIN = 0.03
