@@ -84,9 +84,10 @@ def _laid_out(hologram, folder, frames):
 
 def _same(strips, pictures):
     """Equal but for rounding: scene strips stay floats to the end, pictures were bytes on the way, and a
-    head that turned instead of its camera may round a soft edge the other way."""
+    head that turned instead of its camera may round one sample of a soft edge to the other side, at a
+    pixel or two of a frame. A panel that is one pixel or one frame off differs at hundreds."""
     difference = np.abs(strips.astype(int) - pictures).max(axis=2)
-    return difference.max() <= 3 and (difference > 1).mean() < 0.001
+    return difference.max() <= 32 and (difference > 3).sum() <= 4 and (difference > 1).mean() < 0.001
 
 
 @pytest.mark.parametrize("frame", [None, (240, 320)])
