@@ -31,7 +31,7 @@ help:
 	@echo 'make test    set up, then run the tests (PYTEST_ARGS="-k camera" for some of them)'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory'
-	@echo 'make zip     build the installable add-on'
+	@echo 'make zip     build the installable add-on (says so: not in this version yet)'
 	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
 	@echo 'PYTHON=/path/to/python picks the Python, 3.11 or 3.13; now: $(PYTHON)'
 
@@ -60,8 +60,9 @@ lint: set-up-test
 bench: set-up-test
 	$(BIN)/python blender_scripts/evaluate.py
 
-zip: set-up-test
-	$(BIN)/python build_addon.py
+# The command line came first; the panel, and with it something to install in Blender, comes next.
+zip:
+	@echo 'make zip: there is no add-on to build yet: this version is the holotalk command, try make demo' >&2; exit 2
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis hologram.mp4

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .face import Face, FaceModels, Photo
-    from .head.fill import Completion
+    from .head.completion import Completion
     from .head.fitting import HeadFit
     from .head.head import Head
     from .head.morphable_model import HeadModel
@@ -161,7 +161,7 @@ def person_from_pixels(
     """:func:`person_from_photo` for a photo that is already in memory."""
     from .face import find_faces, person_mask, pick_face
     from .head.camera import Camera
-    from .head.fill import CompletionInput
+    from .head.completion import CompletionInput
     from .head.fitting import fit_head
     from .head.head import Head
     from .head.texture import DEFAULT_SIZE, bake_photo, texels

@@ -22,7 +22,8 @@ from holotalk_addon.face.pose import mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.camera import Camera
 from holotalk_addon.head.compile_model import align_similarity, compile_model
-from holotalk_addon.head.fill import CompletionInput, mirror_and_fill
+from holotalk_addon.head.completion import CompletionInput
+from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.morphable_model import REGIONS, load_model, save_model, vertex_normals

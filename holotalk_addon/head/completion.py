@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a completion of the texture is given, and what it returns.
+
+:func:`.fill.mirror_and_fill` is one; a learned one takes the same place in the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Progress
+from .fitting import HeadFit
+from .morphable_model import HeadModel
+from .texture import BakedPhoto, Texels
+
+
+@dataclass(frozen=True)
+class HeadTexture:
+    """A complete texture."""
+
+    pixels: NDArray[np.uint8]
+    """(S, S, 4) sRGB and alpha, first row at v = 1."""
+    seen: NDArray[np.float32]
+    """(S, S) 0..1: how much of each texel is the photo's."""
+
+
+@dataclass(frozen=True)
+class CompletionInput:
+    """All that a completion may look at."""
+
+    model: HeadModel
+    fit: HeadFit
+    layout: Texels
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) the photo."""
+    person: NDArray[np.float32]
+    """(H, W) person mask 0..1."""
+    baked: BakedPhoto
+
+
+Completion = Callable[[CompletionInput, Progress], HeadTexture]
