@@ -74,7 +74,7 @@ def portraits() -> list[Path]:
 # ---------------------------------------------------------------- likeness
 
 
-class _Descriptor:
+class Descriptor:
     """dlib's face descriptor (a ResNet trained for recognition): below 0.6 is the same person."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class _Descriptor:
         return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(pixels), shape, 1, 0.25))
 
 
-def _view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDArray[np.float64]:
+def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDArray[np.float64]:
     """(68, 2) the head model's own landmarks in a view of :func:`pipeline.render_views`."""
     from holotalk_addon.hologram.framing import frame_view, lit_points
 
@@ -105,7 +105,7 @@ def _view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> ND
 
 
 def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
-    describe = _Descriptor()
+    describe = Descriptor()
     rows: list[list[float]] = []
     errors: list[float] = []
     strips: list[NDArray[np.uint8]] = []
@@ -120,7 +120,7 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         counts = face.box[2] / person.photo.scale >= LEAST_FACE_PX
         counts = bool(counts and max(abs(face.yaw), abs(face.pitch)) <= MOST_TURN)
         yaws = sorted({*LIKENESS_YAWS, *(SHEET_YAWS if sheet else ())})
-        views = _views(person, yaws)
+        views = render_person(person, yaws)
         if sheet:
             strips.append(_strip(person, [views[yaw] for yaw in SHEET_YAWS]))
         if not counts:
@@ -128,7 +128,7 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
             continue
         truth = describe(person.photo.pixels, face.landmarks68)
         distances = [
-            float(np.linalg.norm(truth - describe(views[yaw], _view_landmarks(person, tools.model, yaw))))
+            float(np.linalg.norm(truth - describe(views[yaw], view_landmarks(person, tools.model, yaw))))
             for yaw in LIKENESS_YAWS
         ]
         rows.append(distances)
@@ -147,9 +147,12 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         print(f"Sheet: {sheet}")
 
 
-def _views(person: pipeline.Person, yaws: Sequence[float]) -> dict[float, NDArray[np.uint8]]:
+def render_person(
+    person: pipeline.Person, yaws: Sequence[float], engine: str = "auto"
+) -> dict[float, NDArray[np.uint8]]:
+    """(VIEW_SIZE, VIEW_SIZE, 3) views of a person by yaw."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = pipeline.render_views(person.head, yaws, Path(folder), VIEW_SIZE, "auto", pipeline.Stages())
+        paths = pipeline.render_views(person.head, yaws, Path(folder), VIEW_SIZE, engine, pipeline.Stages())
         return {yaw: np.asarray(Image.open(p).convert("RGB")) for yaw, p in zip(yaws, paths, strict=True)}
 
 
@@ -177,9 +180,11 @@ def _rendered_people(tools: pipeline.Tools, count: int) -> list[RenderedPerson]:
     return list(rendered_people(tools.model, mesh, bust, targets, tools.faces.landmark, count, rng))
 
 
-def _geometry(tools: pipeline.Tools) -> None:
+def geometry_table(tools: pipeline.Tools, count: int) -> NDArray[np.float64]:
+    """(count, 10) for rendered people: mm of mean head, fit, fit with residual; NME %; absolute errors of
+    yaw, pitch, roll in degrees of the mesh in 3D, and of the fit."""
     model = tools.model
-    people = _rendered_people(tools, PEOPLE)
+    people = _rendered_people(tools, count)
     face = model.region("face") > 0.5
 
     def miss(shape: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -201,10 +206,14 @@ def _geometry(tools: pipeline.Tools) -> None:
                 *np.abs(np.array(angles_from_rotation(fit.rotation)) - truth),
             ]
         )
-    table = np.array(rows)
+    return np.array(rows)
+
+
+def _geometry(tools: pipeline.Tools) -> None:
+    table = geometry_table(tools, PEOPLE)
     mean = table.mean(axis=0)
     print(
-        f"{len(people)} rendered people (held-out seed), face region, pupils 63 mm apart:\n\n"
+        f"{len(table)} rendered people (held-out seed), face region, pupils 63 mm apart:\n\n"
         "| shape | mean distance mm | nearer than the mean head |\n|---|---|---|\n"
         f"| mean head | {mean[0]:.2f} | |\n"
         f"| fit | {mean[1]:.2f} | {np.mean(table[:, 1] < table[:, 0]):.0%} |\n"
