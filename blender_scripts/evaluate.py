@@ -294,9 +294,7 @@ def _memory(_tools: pipeline.Tools) -> None:
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
         )
     peak = int(done.stderr.split()[-1]) / 1024**2
-    print(
-        f"Peak resident memory of `holotalk generate` at the default size (1080, 24 frames): {peak:.2f} GB."
-    )
+    print(f"Peak resident memory of `holotalk generate` at the default size, 24 frames: {peak:.2f} GB.")
 
 
 if __name__ == "__main__":
