@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every target but `clean` and `help` sets up first what it needs: see blender_scripts/set_up.py.
+# Every target but `clean`, `help` and `zip` sets up first what it needs: see blender_scripts/set_up.py.
 
 # Blender's Python module exists for these two alone. `make demo PYTHON=/path/to/python3.13` picks one.
 PYTHON ?= python3

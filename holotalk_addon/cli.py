@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 from . import __version__
 from .errors import HoloTalkError, OptionError
-from .outputs import check_folder, check_output, write_text
+from .outputs import check_output, check_results_folder, spare, write_text
 
 _VIDEO = (".mp4", ".png")
 _EXPORTS = (".glb", ".obj", ".ply", ".blend")
@@ -74,16 +75,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Asked to end, clean up as on Ctrl-C: nothing half-written stays.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except HoloTalkError as error:
         print(f"holotalk: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of our output has gone (`holotalk analyze ... | head`): nothing more to say.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("holotalk: stopped; nothing was written", file=sys.stderr)
+        print("holotalk: stopped; nothing half-written was left", file=sys.stderr)
         return 130
 
 
@@ -194,10 +197,10 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=("auto", "workbench", "eevee", "cycles"), default="auto")
 
 
-def _pair(text: str, option: str) -> tuple[float, float]:
+def _pair(text: str, option: str, example: str) -> tuple[float, float]:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[xX×]\s*(\d+(?:\.\d+)?)\s*", text)
     if match is None:
-        raise OptionError(f"{option} {text} is not a size: write it as 1920x1080.")
+        raise OptionError(f"{option} {text} is not a size: write it as {example}.")
     return float(match[1]), float(match[2])
 
 
@@ -206,7 +209,9 @@ def _layout(options: argparse.Namespace) -> Any:
 
     frame = None
     if options.frame:
-        width, height = _pair(options.frame, "--frame")
+        width, height = _pair(options.frame, "--frame", "1920x1080")
+        if width % 1 or height % 1:
+            raise OptionError(f"--frame {options.frame} has broken pixels: write it as 1920x1080.")
         frame = (int(width), int(height))
     layout = pyramid_layout(options.size, options.gap, options.screen, frame)
     for note in layout.notes:
@@ -222,9 +227,9 @@ def _demo(options: argparse.Namespace) -> int:
     from . import assets
 
     check_output(options.output, _VIDEO)
-    arguments = ["generate", "-o", str(options.output)]
+    arguments = ["generate", f"--output={options.output}"]
     if options.report:
-        arguments += ["--report", str(options.report)]
+        arguments += [f"--report={options.report}"]
     return _generate(_parser().parse_args([*arguments, "--", str(assets.demo_portrait())]))
 
 
@@ -237,14 +242,17 @@ def _generate(options: argparse.Namespace) -> int:
         check_output(options.save_blend, (".blend",))
     if options.report:
         check_output(options.report, (".json",))
+    spare(options.photo, options.output)
     layout = _layout(options)
     motion = loop_motion(options.motion, options.seconds, options.fps)
     person, stages = _person(options)
-    hologram = pipeline.build_hologram(person.head, layout, motion, options.sides, options.engine, stages)
-    if options.save_blend:
-        pipeline.save_blend(options.save_blend, hologram, stages)
-    pipeline.render_hologram(hologram, options.output, stages)
-    _close(stages)
+    try:
+        hologram = pipeline.build_hologram(person.head, layout, motion, options.sides, options.engine, stages)
+        if options.save_blend:
+            pipeline.save_blend(options.save_blend, hologram, stages)
+        pipeline.render_hologram(hologram, options.output, stages)
+    finally:
+        _close(stages)
     if options.report:
         write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
     print(options.output)
@@ -323,7 +331,8 @@ def _views(options: argparse.Namespace) -> int:
         raise OptionError("--yaw takes degrees from -360 to 360.")
     if size != options.size:
         _say(f"--size {options.size} is odd: {size} is used.")
-    check_folder(options.output.parent)
+    check_results_folder(options.output)
+    spare(options.photo, *(options.output / f"view_{yaw:g}.png" for yaw in options.yaw))
     person, stages = _person(options)
     make_folder(options.output)
     try:
@@ -339,6 +348,8 @@ def _export(options: argparse.Namespace) -> int:
     from . import pipeline
 
     check_output(options.output, _EXPORTS)
+    texture = "_".join(options.output.stem.split()) + "_texture.png"  # what an .obj brings along
+    spare(options.photo, options.output.with_name(texture))
     person, stages = _person(options)
     try:
         paths = pipeline.export(person.head, options.output, stages)
@@ -353,29 +364,17 @@ def _template(options: argparse.Namespace) -> int:
     from .hologram.template import template_svg
 
     check_output(options.output, (".svg",))
-    screen = _pair(options.screen_mm, "--screen-mm")
+    screen = _pair(options.screen_mm, "--screen-mm", "70x150")
     write_text(options.output, template_svg(screen, options.gap, options.screen))
     print(options.output)
     return 0
 
 
 def _testcard(options: argparse.Namespace) -> int:
-    from .hologram.testcard import testcard
+    from . import pipeline
 
     check_output(options.output, _VIDEO)
-    layout = _layout(options)
-    card = testcard(layout)
-    if options.output.suffix.lower() == ".png":
-        from PIL import Image
-
-        from .outputs import replacing
-
-        with replacing(options.output) as beside:
-            Image.fromarray(card).save(beside)
-    else:
-        from .scene.render import render_picture
-
-        render_picture(card, options.output)
+    pipeline.write_testcard(_layout(options), options.output)
     print(options.output)
     return 0
 

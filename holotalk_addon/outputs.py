@@ -27,7 +27,7 @@ def check_output(path: Path, extensions: Sequence[str]) -> Path:
         OutputError: the folder does not exist or cannot be written, or the path is a folder.
     """
     path = Path(path)
-    if path.is_dir():
+    if _is_folder(path):
         raise OutputError(f"{path} is a folder: give the name of a file in it.")
     if path.suffix.lower() not in extensions:
         known = " or ".join(extensions)
@@ -42,7 +42,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         OutputError: the folder does not exist or cannot be written.
     """
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise OutputError(f"The folder {folder} does not exist: create it, or choose another.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {folder} cannot be written: choose another.")
@@ -57,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: the folder does not exist or cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
+    if _is_folder(path):
         raise OutputError(f"{path} is a folder: give the name of a file in it.")
     check_folder(path.parent)
     try:
@@ -86,16 +86,44 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def check_results_folder(folder: Path) -> None:
+    """Complain unless results can be put in a folder that is there, or that can be made.
+
+    Raises:
+        OutputError: it is a file, or cannot be made or written.
+    """
+    there = _is_folder(folder)
+    if not there and folder.exists():
+        raise OutputError(f"{folder} is a file: give the name of a folder.")
+    check_folder(folder if there else folder.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder unless it is there.
 
     Raises:
         OutputError: it cannot be made or written, or a file has its name.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file: give the name of a folder.")
+    check_results_folder(folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    check_folder(folder)
+
+
+def spare(photo: Path, *outputs: Path) -> None:
+    """Complain where a result would take the photo's place.
+
+    Raises:
+        OutputError: one of the outputs is the photo.
+    """
+    for output in outputs:
+        if output.exists() and photo.exists() and output.samefile(photo):
+            raise OutputError(f"{output} is the photo itself: choose another name for the result.")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # no right to look, or a name that is too long
+        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error

@@ -2,8 +2,8 @@
 """Photo -> hologram as named stages, each reporting its progress.
 
 ``person_from_photo`` runs photo, faces, mask, fit, texture and completion and needs no Blender;
-``render_hologram``, ``render_views`` and ``export`` take its head into Blender. The command line and
-the add-on both call these and nothing deeper.
+``build_hologram``, ``render_hologram``, ``save_blend``, ``render_views`` and ``export`` take its head into
+Blender. The command line and the add-on reach ``head`` and ``scene`` through these alone.
 """
 
 from __future__ import annotations
@@ -244,6 +244,14 @@ def save_blend(output: Path, hologram: HologramScene, stages: Stages) -> None:
         exporters.save_blend(output, hologram)
 
 
+def write_testcard(layout: PyramidLayout, output: Path) -> None:
+    """Write the lettered test card of a layout, as .png or .mp4."""
+    from .hologram.testcard import testcard
+    from .scene.render import render_picture
+
+    render_picture(testcard(layout), output)
+
+
 def face_entry(face: Face, scale: float = 1.0) -> dict[str, Any]:
     """A face as the command line's contract writes it: pixels of the original picture, degrees.
 
@@ -262,23 +270,18 @@ def face_entry(face: Face, scale: float = 1.0) -> dict[str, Any]:
     }
 
 
-def report(person: Person | None, stages: Stages) -> dict[str, Any]:
-    """What ``--report`` writes: seconds per stage, the face, the fit, warnings."""
-    result: dict[str, Any] = {
-        "stages": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in stages.seconds]
-    }
-    if person is not None:
-        fit = person.fit
-        result["face"] = face_entry(person.face, person.photo.scale)
-        result["fit"] = {
+def report(person: Person, stages: Stages) -> dict[str, Any]:
+    """What ``--report`` writes: seconds per stage, the face, the fit, warnings; original pixels."""
+    fit = person.fit
+    strengths = zip(person.head.expression_names, person.head.expression, strict=True)
+    return {
+        "stages": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in stages.seconds],
+        "face": face_entry(person.face, person.photo.scale),
+        "fit": {
             "nme_percent": round(fit.nme_percent, 3),
             "residual_nme_percent": round(fit.residual_nme_percent, 3),
-            "focal_px": round(fit.camera.focal, 1),
-            "expression": {
-                name: round(float(strength), 3)
-                for name, strength in zip(person.head.expression_names, person.head.expression, strict=True)
-                if strength > 0.01
-            },
-        }
-        result["warnings"] = list(person.warnings)
-    return result
+            "focal_px": round(fit.camera.focal / person.photo.scale, 1),
+            "expression": {name: round(float(s), 3) for name, s in strengths if s > 0.01},
+        },
+        "warnings": list(person.warnings),
+    }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import re
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -260,22 +259,3 @@ def _rim(polygons: Sequence[Sequence[int]], sources: Sequence[tuple[int, int]]) 
     if len(rim) != len(following):
         raise ValueError("The cutting plane meets the mesh in more than one loop.")
     return rim
-
-
-def islands(keys: NDArray[np.integer]) -> NDArray[np.int64]:
-    """(F,) number of the connected group each face belongs to, faces given as (F, 4) keys (-1: none)."""
-    parent = {int(k): int(k) for k in np.unique(keys[keys >= 0])}
-
-    def find(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = parent[k]
-        return k
-
-    for row in keys:
-        first, *others = (int(k) for k in row if k >= 0)
-        for other in others:
-            parent[find(other)] = find(first)
-    roots = [find(int(row[0])) for row in keys]
-    numbers: dict[int, int] = defaultdict(lambda: len(numbers))
-    return np.array([numbers[r] for r in roots])

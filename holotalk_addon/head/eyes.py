@@ -12,6 +12,8 @@ from .head import PARTS
 from .texture import BakedPhoto
 
 _IRIS_ANGLE = np.radians(22.0)  # an iris of 12 mm on the model's eyeballs, as seen from their centre
+_PUPIL_ANGLE = np.radians(7.0)
+_PLAIN_IRIS, _PLAIN_PUPIL = 0.35, 0.15  # brightness over the white's, and over the iris's
 _EYE_REACH = np.radians(100.0)
 
 
@@ -19,7 +21,7 @@ def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: Bake
     """Complete the eyeballs in place: what was seen of iris and white is turned about the gaze.
 
     The colour at each angle from the pole of the eye is the mean of what either eye shows there; the
-    white beyond is the brightest ring that was seen.
+    white beyond is the mean of the three brightest rings.
     """
     model, layout = given.model, given.layout
     eye = model.vertex_parts == PARTS.index("eyes")
@@ -50,6 +52,10 @@ def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: Bake
         profile = profile * (1 - beyond) + white * beyond
         for c in range(3):
             base[:, c] = np.interp(position - 0.5, index, profile[:, c])
+    inner = np.arange(rings) / rings * _EYE_REACH < _IRIS_ANGLE
+    if not (known & inner).any():  # closed or hidden: an eye without an iris looks dead
+        base[theta < _IRIS_ANGLE] *= _PLAIN_IRIS
+        base[theta < _PUPIL_ANGLE] *= _PLAIN_PUPIL
     # The rim of what was seen is darkened by lid and lashes: believe its middle most.
     pixels[texel] = base + (colour - base) * (seen**2)[:, None]
 

@@ -187,15 +187,14 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
     """(V, 3) a colour for every vertex: what was seen, spread over what was not."""
     model = given.model
     found, confidence = colours.found, colours.confidence
-    skin_colour, hair_colour = colours.skin, colours.hair
     skin_part = model.vertex_parts == PARTS.index("skin")
     scalp = colours.haired[:, None]
-    prior = hair_colour * scalp + skin_colour * (1 - scalp)
+    prior = colours.hair * scalp + colours.skin * (1 - scalp)
 
     def in_light(plain: tuple[float, float, float]) -> NDArray[np.float64]:
         """A plain colour under the photo's light, grey in a grey photo."""
-        exposure = float(np.clip(luminance(skin_colour) / _LIT_SKIN, 0.3, 1.25))
-        vivid = float(np.clip(np.ptp(skin_colour) / (0.15 * max(skin_colour.max(), 0.05)), 0.0, 1.0))
+        exposure = float(np.clip(luminance(colours.skin) / _LIT_SKIN, 0.3, 1.25))
+        vivid = float(np.clip(np.ptp(colours.skin) / (0.15 * max(colours.skin.max(), 0.05)), 0.0, 1.0))
         colour = np.array(plain)
         return exposure * (colour * vivid + luminance(colour) * (1.0 - vivid))
 
@@ -209,10 +208,10 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
     for part, plain in (("teeth", _TEETH), ("tongue", _TONGUE), ("eyes", _SCLERA), ("lashes", _LASH)):
         members = model.vertex_parts == PARTS.index(part)
         result[members] = in_light(plain)
-    back = model.vertex_parts == PARTS.index("teeth")
-    depth = model.mean[back, 2]
+    teeth = model.vertex_parts == PARTS.index("teeth")
+    depth = model.mean[teeth, 2]
     shade = 0.35 + 0.65 * np.clip((depth - depth.min()) / max(np.ptp(depth), 1e-9), 0, 1)
-    result[back] *= shade[:, None]
+    result[teeth] *= shade[:, None]
     socket = model.region("eye_sockets")[:, None]
     return np.asarray(result * (1 - 0.6 * socket))
 

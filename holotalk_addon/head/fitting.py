@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from .camera import Camera
 from .head import PARTS
-from .morphable_model import HeadModel
-
-OUTER_EYE_CORNERS = (33, 263)
+from .morphable_model import OUTER_EYE_CORNERS, HeadModel, upright
 
 # The priors. Identity is in standard deviations and landmark errors follow the network's measured
 # statistics (HeadModel.landmark_noise), so both priors are what they are: 1. Expressions are rare.
-_CLOSE_PRIOR = 60.0
-_CLOSE_ROTATION_SIGMA = np.radians(0.5)
-_CLOSE_EXPRESSION = 1.0
 _EXPRESSION_PRIOR = 10.0
 _GAZE_PRIOR = 3.0  # eyes turn freely: nothing but the iris tells where they look
 _ROTATION_SIGMA = np.radians(3.0)
 _HOLD_FROM = 20.0  # degrees of turn from which identity is held back
 _IRIS_SIGMA = 0.02  # of the distance between the outer eye corners
 _ITERATIONS = 5
+
+# The second pass: identity held close to the first's, and the points themselves.
+_CLOSE_PRIOR = 60.0
+_CLOSE_ROTATION_SIGMA = np.radians(0.5)
+_CLOSE_EXPRESSION = 1.0
 
 # The residual: how far a landmark's pull reaches on the surface, and how much of it is believed.
 _RESIDUAL_REACH_M = 0.014
@@ -284,15 +284,6 @@ class _Solver:
         field *= np.minimum(1.0, _RESIDUAL_LIMIT_M / np.maximum(length, 1e-12))
         in_camera = np.concatenate([field, np.zeros((len(field), 1))], axis=1)
         return np.asarray(in_camera @ self.rotation)
-
-
-def upright(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(2, 2) for (N, 2) @ it: picture directions (x right, y down) to those of the upright face.
-
-    The head's roll is taken out; its transpose puts it back in.
-    """
-    roll = float(np.arctan2(rotation[0, 1], rotation[0, 0]))
-    return np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
 
 
 def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

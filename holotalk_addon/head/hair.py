@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .completion import CompletionInput
 from .head import PARTS
+from .surface import smoothstep
 from .texture import sample_picture
 
 _HAIR_STEPS_M = (0.0, 0.006, 0.012, 0.018)  # outward from the scalp
@@ -79,12 +80,12 @@ def where_hair(
     # below a height that shows none.
     both = share.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
     share = np.where(count >= 6, share / np.maximum(count, 1), both)
-    share = _smoothstep((share - 0.3) / 0.3)
+    share = smoothstep((share - 0.3) / 0.3)
     share = np.minimum.accumulate(np.maximum(share, heights > 0.03)[:, ::-1], axis=1)[:, ::-1]
     at_height = np.stack([np.interp(model.mean[:, 1], heights, row) for row in share])
-    right = _smoothstep(0.5 - model.mean[:, 0] / 0.06)
+    right = smoothstep(0.5 - model.mean[:, 0] / 0.06)
     covered = at_height[0] * right + at_height[1] * (1 - right)
-    behind = _smoothstep((azimuth - 62.0) / 22.0)
+    behind = smoothstep((azimuth - 62.0) / 22.0)
     return np.where(skin_part, np.maximum(scalp, covered * behind * (1 - model.region("face"))), 0.0)
 
 
@@ -127,7 +128,7 @@ def hair_grain(
         noise = np.asarray(smooth_noise / smooth_noise.std(), dtype=np.float32)
         x = ((around + 0.5) % 1.0) * (noise.shape[1] - 1)
         y = down * (noise.shape[0] - 1)
-        total += 0.5 * sample_picture(noise, np.stack([x, y], axis=1) + 0.5)
+        total += 0.5 * sample_picture(noise, np.stack([x, y], axis=1) + 0.5, cv2.BORDER_REPLICATE)
     factor = np.ones(len(scalp_at), dtype=np.float32)
     factor[on_scalp] += contrast * scalp_at[on_scalp] * np.clip(total, -2, 2)
     return layout.picture(factor)
@@ -159,9 +160,3 @@ def _beside(
         colours.append(given.pixels[y[sure], x[sure]] / 255.0)
         owners.append(vertices[inside][sure])
     return np.concatenate(colours), np.concatenate(owners)
-
-
-def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Smooth step from 0 at 0 to 1 at 1."""
-    t = np.clip(x, 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))

@@ -8,6 +8,7 @@ package's documentation for the axis conventions).
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AssetError
+from ..outputs import replacing
 
 PUPIL_DISTANCE_M = 0.063
 """Distance between the pupils that gives the model its absolute size: the adult mean (Dodgson 2004,
 "Variation and extrema of human interpupillary distance")."""
+
+OUTER_EYE_CORNERS = (33, 263)
+"""Points of the face mesh; the distance between them is the unit of landmark errors."""
 
 REGIONS = ("face", "scalp", "ears", "neck", "lips", "brows", "eyelids", "mouth_inside", "eye_sockets")
 """Rows of :attr:`HeadModel.regions`."""
@@ -162,6 +167,15 @@ def align_similarity(
     return np.asarray(scale * (points - mean_a) @ rotation.T + mean_b)
 
 
+def upright(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(2, 2) for (N, 2) @ it: picture directions (x right, y down) to those of the upright face.
+
+    The head's roll is taken out; its transpose puts it back in.
+    """
+    roll = float(np.arctan2(rotation[0, 1], rotation[0, 0]))
+    return np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+
+
 def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Split (F, 4) polygons (triangle: -1 last) into (T, 3) triangles and the (T,) polygon of each."""
     quad = polygons[:, 3] >= 0
@@ -176,12 +190,8 @@ def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray
 def save_model(model: HeadModel, path: Path) -> None:
     """Write the model as one compressed .npz; the same model gives the same bytes."""
     arrays = {f.name: getattr(model, f.name) for f in fields(model)}
-    temporary = path.with_suffix(".part.npz")
-    try:
-        np.savez_compressed(temporary, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as beside:
+        np.savez_compressed(beside, **arrays)
 
 
 def load_model(path: Path) -> HeadModel:
@@ -195,7 +205,7 @@ def load_model(path: Path) -> HeadModel:
     try:
         with np.load(path, allow_pickle=False) as data:
             return HeadModel(**{f.name: data[f.name] for f in fields(HeadModel)})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise AssetError(
             f"The head model is damaged ({path}): delete the file and run 'holotalk assets' to make it anew."
         ) from error

@@ -7,6 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def smoothstep(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    """0 below 0, 1 above 1, between them 3x^2 - 2x^3."""
+    t = np.clip(x, 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
 def membrane(
     edges: NDArray[np.integer],
     positions: NDArray[np.floating],

@@ -21,6 +21,7 @@ from .fitting import HeadFit
 from .head import PARTS
 from .morphable_model import HeadModel
 from .raster import barycentric, pixel_centres, rasterize
+from .surface import smoothstep
 
 DEFAULT_SIZE = 2048
 
@@ -28,7 +29,7 @@ _DEPTH_BUFFER_SIDE = 900  # pixels across the head: a millimetre is about three
 _DEPTH_TOLERANCE_M = 0.0022
 _EYE_TOLERANCE_M = 0.0012  # lids lie close to the eyeball
 _FACING_FROM, _FACING_FULL = 0.20, 0.58  # cosine of the viewing angle: unseen below, fully seen above
-_MASK_EROSION = 0.020  # of the distance between the outer eye corners and chin: keeps the ground out
+_MASK_EROSION = 0.020  # of the height of the face: keeps the ground out
 _TEXELS_AT_A_TIME = 1 << 18
 
 
@@ -146,7 +147,7 @@ def bake_photo(
         weight = _ramp(facing, _FACING_FROM, _FACING_FULL)
         weight *= visible.at(place, -point[:, 2], tolerance, facing)
         weight *= np.where(part == PARTS.index("lashes"), 0.0, sample_picture(sure, place))
-        colour[chunk] = sample_picture(source, place * factor)
+        colour[chunk] = sample_picture(source, place * factor, cv2.BORDER_REPLICATE)
         seen[chunk] = weight
         progress(min(1.0, chunk.stop / len(layout.texel)))
     return BakedPhoto(layout.picture(np.clip(colour, 0.0, 1.0)), layout.picture(np.clip(seen, 0.0, 1.0)))
@@ -233,18 +234,19 @@ def _ramp(
     x: NDArray[Any], low: NDArray[np.floating] | float, high: NDArray[np.floating] | float
 ) -> NDArray[np.float64]:
     """Smooth step from 0 at low to 1 at high."""
-    t = np.clip((x - low) / (np.asarray(high) - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))
+    return smoothstep((x - low) / (np.asarray(high) - low))
 
 
-def sample_picture(picture: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(N,) or (N, C) bicubic samples of a picture at (N, 2) pixels; 0 outside it."""
+def sample_picture(
+    picture: NDArray[np.float32], place: NDArray[np.float64], border: int = cv2.BORDER_CONSTANT
+) -> NDArray[np.float32]:
+    """(N,) or (N, C) bicubic samples of a picture at (N, 2) pixels; outside it 0, or as
+    OpenCV's ``border`` says."""
     columns = 1024
     count = len(place)
     rows = -(-count // columns)
     padded = np.full((rows * columns, 2), -1e4, dtype=np.float32)
     padded[:count] = place - 0.5
     grid = padded.reshape(rows, columns, 2)
-    outside = cv2.BORDER_CONSTANT
-    found = cv2.remap(picture, grid[..., 0], grid[..., 1], cv2.INTER_CUBIC, borderMode=outside)
+    found = cv2.remap(picture, grid[..., 0], grid[..., 1], cv2.INTER_CUBIC, borderMode=border)
     return np.asarray(found.reshape(rows * columns, *picture.shape[2:])[:count])
