@@ -569,7 +569,7 @@ def test_stopping_leaves_nothing_and_says_so(holotalk, demo, tmp_path, monkeypat
 
     monkeypatch.setattr(pipeline, "build_hologram", stop)
     status, output, error = holotalk("generate", demo, "-o", tmp_path / "x.mp4", *QUICK)
-    assert (status, output, error) == (130, "", "holotalk: stopped; nothing was written\n")
+    assert (status, output, error) == (130, "", "holotalk: stopped; nothing half-written was left\n")
     assert contents(tmp_path) == []
 
 
@@ -672,3 +672,20 @@ def test_export_writes_the_head(holotalk, demo, tmp_path, name, files, start):
         scene = json.loads(content[20 : 20 + length])
         assert len(scene["meshes"][0]["extras"]["targetNames"]) == 52
         assert scene["images"]
+
+
+def test_the_photo_is_never_overwritten(holotalk, demo, tmp_path):
+    photo = tmp_path / "me.png"
+    photo.write_bytes(Path(demo).read_bytes())
+    before = photo.read_bytes()
+    refused(holotalk("generate", photo, "-o", photo, *QUICK))
+    in_the_way = tmp_path / "head_texture.png"
+    in_the_way.write_bytes(before)
+    refused(holotalk("export", in_the_way, "-o", tmp_path / "head.obj"))
+    assert photo.read_bytes() == in_the_way.read_bytes() == before
+    assert contents(tmp_path) == ["head_texture.png", "me.png"]
+
+
+def test_a_name_that_is_too_long_is_one_line(holotalk, demo, tmp_path):
+    refused(holotalk("generate", demo, "-o", tmp_path / ("x" * 300 + ".png"), *QUICK))
+    assert contents(tmp_path) == []

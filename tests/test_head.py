@@ -695,3 +695,13 @@ def test_the_demo_portrait_is_the_public_domain_picture():
 
     with Image.open(assets.demo_portrait()) as picture:
         assert np.array_equal(np.asarray(picture.convert("RGB")), skimage.data.astronaut())
+
+
+def test_the_edge_of_the_picture_is_not_darkened():
+    from holotalk_addon.head.texture import sample_picture
+
+    plain = np.full((8, 8, 3), 0.6, dtype=np.float32)
+    places = np.array([[0.1, 4.0], [0.25, 0.25], [7.9, 7.9], [4.0, 4.0]])
+    assert sample_picture(plain, places, cv2.BORDER_REPLICATE) == pytest.approx(0.6, abs=1e-3)
+    outside = np.array([[-5.0, 4.0], [20.0, 4.0]])
+    assert np.abs(sample_picture(plain[..., 0], outside)).max() == 0
