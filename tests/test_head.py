@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from stand_in_head import ARKIT_NAMES
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.errors import AssetError
@@ -33,19 +34,6 @@ from holotalk_addon.head.texture import bake_photo, texels
 
 ROOT = Path(__file__).parents[1]
 FLIP = np.array([-1.0, 1.0, 1.0])
-
-ARKIT = [
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
-    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
-    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
-    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
-    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
-    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
-    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
-    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
-    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "noseSneerLeft", "noseSneerRight", "tongueOut",
-]  # fmt: skip
 
 # Opposite points of the face mesh: eye corners, lids, brows, wings of the nose, mouth, outline, temples.
 MESH_TWINS = (
@@ -141,7 +129,7 @@ def test_the_bust_ends_in_a_plane(model):
 
 def test_expressions_are_the_52_of_arkit_and_mirror_images_in_pairs(model):
     names = [str(name) for name in model.expression_names]
-    assert sorted(names) == sorted(ARKIT)
+    assert sorted(names) == sorted(ARKIT_NAMES)
     assert len(names) == len(model.expression_basis) == 52
     swapped = {
         "jawLeft": "jawRight",

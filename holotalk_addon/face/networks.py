@@ -61,11 +61,6 @@ class Network:
         self.input_shape: tuple[int, ...] = tuple(int(n) for n in entry["shape"])
         self._outputs = {str(d["name"]): int(d["index"]) for d in self._interpreter.get_output_details()}
 
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Names of the outputs, in the network's order."""
-        return tuple(self._outputs)
-
     def __call__(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Run once. ``values`` has ``input_shape`` with or without the leading 1; returns copies of all
         outputs by name.

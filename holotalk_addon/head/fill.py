@@ -43,11 +43,12 @@ _PULL_TO_PRIOR = 0.03  # how strongly unseen surface turns to the person's skin 
 def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
     """Complete a baked photo by mirroring and smooth filling. Deterministic."""
     model, layout = given.model, given.layout
-    own = _skin_alone(given, given.baked)
+    skin = _face_skin(given)
+    own = _skin_alone(given, given.baked, skin)
     mirrored = bake_photo(
         model, given.fit, layout, given.pixels, given.person, True, lambda f: progress(0.4 * f)
     )
-    mirrored = _skin_alone(given, mirrored)
+    mirrored = _skin_alone(given, mirrored, skin)
     mirrored_colour = _relit(given, own, mirrored)
     progress(0.5)
     share = (1.0 - own.seen) * mirrored.seen
@@ -95,17 +96,26 @@ def _seen_colours(
     return found[:, :3] / np.maximum(found[:, 3:], 1e-6), found[:, 3]
 
 
-def _skin_alone(given: CompletionInput, baked: BakedPhoto) -> BakedPhoto:
-    """Believe neck and ears only where they have the face's own colour: collars, scarves and hair lie
-    before them.
-    """
-    model, layout = given.model, given.layout
-    face, confidence = _seen_colours(model, given.baked.colour, given.baked.seen)
-    skin = confidence * model.region("face") > 0.6
+def _face_skin(given: CompletionInput) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """(3,) middle and (3,) spread of the face's colours in the photo; None where too little was seen."""
+    face, confidence = _seen_colours(given.model, given.baked.colour, given.baked.seen)
+    skin = confidence * given.model.region("face") > 0.6
     if skin.sum() < 30:
-        return baked
+        return None
     centre = np.median(face[skin], axis=0)
-    spread = 1.4826 * np.median(np.abs(face[skin] - centre), axis=0) + 0.04
+    return centre, 1.4826 * np.median(np.abs(face[skin] - centre), axis=0) + 0.04
+
+
+def _skin_alone(
+    given: CompletionInput, baked: BakedPhoto, skin: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+) -> BakedPhoto:
+    """Believe neck and ears only where they have the face's own colour (:func:`_face_skin`): collars,
+    scarves and hair lie before them.
+    """
+    if skin is None:
+        return baked
+    centre, spread = skin
+    model, layout = given.model, given.layout
     doubtful = layout.interpolate(model, np.maximum(model.region("neck"), model.region("ears")))
     chosen = np.flatnonzero(doubtful > 0.01)
     texel = layout.texel[chosen]

@@ -76,10 +76,10 @@ class Texels:
         result += field[corners[:, 2]] * weights[:, 2]
         return np.asarray(result, dtype=np.float32)
 
-    def picture(self, values: NDArray[np.floating], chunk: slice = slice(None)) -> NDArray[np.float32]:
+    def picture(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(S, S) or (S, S, C): values at the texels as a picture, 0 outside the islands."""
         result = np.zeros((self.size * self.size, *values.shape[1:]), dtype=np.float32)
-        result[self.texel[chunk]] = values
+        result[self.texel] = values
         return result.reshape(self.size, self.size, *values.shape[1:])
 
     def draw(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -227,7 +227,7 @@ def _eroded(person: NDArray[np.floating], face_size: float) -> NDArray[np.float3
     # The picture's own border is no edge of the person.
     drawn_in = cv2.erode(hard, kernel, borderType=cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(drawn_in, (0, 0), max(0.6, 0.5 * steps), borderType=cv2.BORDER_REPLICATE)
-    return np.minimum(np.asarray(_ramp(soft, 0.5, 0.95), dtype=np.float32), 1.0)
+    return np.asarray(_ramp(soft, 0.5, 0.95), dtype=np.float32)
 
 
 def _ramp(
