@@ -28,12 +28,13 @@ def strips(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def add_ground(scene: Any, frames: int) -> None:
-    """Lay black under all strips of a scene. Without an opaque ground the soft edges of what lies
-    above are blended differently, depending on whether a strip holds bytes or floats."""
+def add_ground(scene: Any, frames: int) -> Any:
+    """Lay black under all strips of a scene; returns the strip. Without an opaque ground the soft edges of
+    what lies above are blended differently, depending on whether a strip holds bytes or floats."""
     extent = {"length": frames} if bpy.app.version >= (5, 0, 0) else {"frame_end": 1 + frames}
     ground = strips(scene).new_effect(name="Black", type="COLOR", channel=1, frame_start=1, **extent)
     ground.color = (0.0, 0.0, 0.0)
+    return ground
 
 
 def set_duration(strip: Any, frames: int) -> None:

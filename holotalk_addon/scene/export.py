@@ -23,6 +23,7 @@ from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import LoopMotion, loop_motion
 from ..outputs import replacing
 from .axes import from_blender
+from .head_object import gather
 from .hologram_scene import HologramScene, build_hologram, make_black_world, make_scene
 from .materials import EXPORT_ROUGHNESS, LASHES, lit_for_export
 from .quiet import quiet
@@ -212,12 +213,12 @@ def _ply(head: Head) -> bytes:
         layer.update()
         evaluated = obj.evaluated_get(layer.depsgraph)
         mesh = evaluated.to_mesh()
-        points = _gather(mesh.vertices, "co", 3, np.float32)
-        normals = _gather(mesh.vertex_normals, "vector", 3, np.float32)
-        corners = _gather(mesh.loops, "vertex_index", 1, np.int32).ravel()
-        starts = _gather(mesh.polygons, "loop_start", 1, np.int32).ravel()
-        counts = _gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
-        uvs = _gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
+        points = gather(mesh.vertices, "co", 3, np.float32)
+        normals = gather(mesh.vertex_normals, "vector", 3, np.float32)
+        corners = gather(mesh.loops, "vertex_index", 1, np.int32).ravel()
+        starts = gather(mesh.polygons, "loop_start", 1, np.int32).ravel()
+        counts = gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
+        uvs = gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
         evaluated.to_mesh_clear()
     colours = _vertex_colours(head.texture, corners, uvs, len(points))
     fields = [(f, "<f4") for f in ("x", "y", "z", "nx", "ny", "nz")]
@@ -239,12 +240,6 @@ def _ply(head: Head) -> bytes:
         face["n"], face["v"] = count, corners[rows]
         faces += face.tobytes()
     return "\n".join(header).encode("ascii") + table.tobytes() + bytes(faces)
-
-
-def _gather(items: Any, name: str, width: int, dtype: Any) -> NDArray[Any]:
-    flat = np.empty(len(items) * width, dtype=dtype)
-    items.foreach_get(name, flat)
-    return flat.reshape(-1, width)
 
 
 def _vertex_colours(

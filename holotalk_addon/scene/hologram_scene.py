@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 import bpy
 import numpy as np
@@ -12,12 +13,23 @@ import numpy as np
 from ..errors import MissingPartError, OptionError
 from ..head.head import Head
 from ..hologram.framing import frame_panel, lit_points
-from ..hologram.layout import PyramidLayout
+from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from . import compat
-from .head_object import make_head_object
-from .own import EMPTY_ROLE, remove_empty, remove_own, tag
-from .rig import make_rig, make_turntable
+from .head_object import make_head_object, read_head, use_plain_names
+from .own import (
+    EMPTY_ROLE,
+    TAG,
+    find_by_role,
+    is_own,
+    own_blocks,
+    remove_empty,
+    remove_object,
+    remove_since,
+    role_of,
+    tag,
+)
+from .rig import RIG_NAME, aim_camera, make_camera, make_empty, make_turntable, set_motion
 
 Sides = Literal["around", "front"]
 SIDES: tuple[Sides, ...] = ("around", "front")
@@ -26,6 +38,10 @@ ENGINES: tuple[Engine, ...] = ("auto", "workbench", "eevee", "cycles")
 
 COLLECTION_NAME = "HoloTalk"
 HOLOGRAM_NAME = "Hologram"
+KEPT_NAME = "Kept heads"
+LOOK = "holotalk_look"
+"""Custom property of the hologram's scene: what it was built with, as JSON."""
+STRIP_ROLE = "strip"
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
 
@@ -64,7 +80,11 @@ def build_hologram(
     sides: str = "around",
     engine: str = "auto",
 ) -> HologramScene:
-    """Build the hologram into the open file; a former one is replaced, all else is left alone.
+    """Build the hologram into the open file; all else in it is left alone.
+
+    The head of a former hologram is replaced, its scenes, cameras and turntable are used again: what a
+    user has added to them stays. A former head that the user renamed or copied is the user's: it stays too,
+    hidden, in a collection of the hologram's scene.
 
     Args:
         head: The person.
@@ -78,46 +98,147 @@ def build_hologram(
         MissingPartError: This Blender has no such engine.
 
     """
+    _check(sides, engine)
+    before = own_blocks()
+    try:
+        collection = find_by_role(bpy.data.collections, "collection")
+        if collection is None:
+            collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
+        former = [obj for obj in bpy.data.objects if role_of(obj) == "head"]
+        head_object = make_head_object(head, collection)
+        hologram = _arrange(head_object, layout, motion, sides, engine)
+    except BaseException:
+        remove_since(before)
+        raise
+    for obj in former:
+        if is_own(obj):
+            remove_object(obj)
+        elif collection in obj.users_collection:
+            _set_aside(obj, collection, bpy.data.scenes[hologram.hologram])
+    use_plain_names(head_object)
+    remove_empty()
+    return replace(hologram, head=head_object.name)
+
+
+def update_hologram(
+    hologram: HologramScene, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
+) -> HologramScene:
+    """Change how a hologram is shown, in place; the head and all keyframes but a new motion's stay.
+
+    Raises:
+        OptionError: Unknown sides or engine.
+        MissingPartError: This Blender has no such engine.
+
+    """
+    _check(sides, engine)
+    return _arrange(bpy.data.objects[hologram.head], layout, motion, sides, engine)
+
+
+def find_hologram() -> HologramScene | None:
+    """The hologram that stands in the open file, or None. Renamed parts are found too."""
+    scene = find_by_role(bpy.data.scenes, "hologram")
+    head = find_by_role(bpy.data.objects, "head")
+    turntable = find_by_role(bpy.data.objects, "turntable")
+    collection = find_by_role(bpy.data.collections, "collection")
+    if scene is None or head is None or turntable is None or collection is None or LOOK not in scene:
+        return None
+    look = json.loads(scene[LOOK])
+    layout = pyramid_layout(look["size"], look["gap"], look["screen"], tuple(look["frame"]))
+    sides, engine = look["sides"], look["engine"]
+    names = [panel.name for panel in (layout.panels if sides == "around" else layout.panels[:1])]
+    cameras = [find_by_role(bpy.data.objects, f"camera {name}") for name in names]
+    views = [find_by_role(bpy.data.scenes, f"view {name}") for name in names]
+    if None in cameras or None in views:
+        return None
+    return HologramScene(
+        layout=layout,
+        motion=LoopMotion(look["motion"], look["frames"], look["fps"]),
+        sides=sides,
+        engine=engine,
+        collection=collection.name,
+        head=head.name,
+        turntable=turntable.name,
+        cameras=tuple(camera.name for camera in cameras),
+        views=tuple(view.name for view in views),
+        hologram=scene.name,
+    )
+
+
+def _check(sides: str, engine: str) -> None:
     if sides not in SIDES:
         raise OptionError(f"There are no sides '{sides}': choose around or front.")
     if engine not in ENGINES:
         raise OptionError(f"There is no engine '{engine}': choose auto, workbench, eevee or cycles.")
-    remove_own()
-    collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
-    head_object = make_head_object(head, collection)
-    turntable = make_turntable(head_object, motion, collection)
+
+
+def _set_aside(obj: Any, collection: Any, hologram: Any) -> None:
+    """Keep a former head that the user made his own: out of the picture, but in the file."""
+    kept = hologram.collection.children.get(KEPT_NAME)
+    if kept is None:
+        kept = bpy.data.collections.new(KEPT_NAME)
+        kept.hide_render = kept.hide_viewport = True
+        hologram.collection.children.link(kept)
+    kept.objects.link(obj)
+    collection.objects.unlink(obj)
+
+
+def _arrange(
+    head_object: Any, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
+) -> HologramScene:
+    """Set the head on the turntable, the cameras round it, and their views into the hologram's scene."""
+    collection = find_by_role(bpy.data.collections, "collection")
+    hologram = find_by_role(bpy.data.scenes, "hologram")
+    before = json.loads(hologram[LOOK]) if hologram is not None and LOOK in hologram else {}
+    look = {
+        "size": layout.size,
+        "gap": layout.gap,
+        "screen": layout.screen,
+        "frame": list(layout.frame),
+        "motion": motion.kind,
+        "frames": motion.frames,
+        "fps": motion.fps,
+        "sides": sides,
+        "engine": engine,
+    }
+    turntable = make_turntable(collection)
+    head_object.parent = turntable
+    if any(before.get(name) != look[name] for name in ("motion", "frames")):
+        set_motion(turntable, motion)
     camera_yaws = [panel.camera_yaw for panel in layout.panels] if sides == "around" else [0.0]
     yaws = np.subtract.outer(motion.yaws(), np.array(camera_yaws)).ravel()
-    framing = frame_panel(lit_points(head), yaws, layout)
-    cameras = make_rig(layout, framing, sides, collection)
+    framing = frame_panel(lit_points(read_head(head_object, with_texture=False)), yaws, layout)
+    rig = make_empty(RIG_NAME, "rig", collection)
+    rig.empty_display_type, rig.empty_display_size = "PLAIN_AXES", 0.05
     world = make_black_world()
-    views = []
-    for camera in cameras:
-        scene = make_scene(camera.name, (layout.panel_width, layout.panel_height), motion, engine, world)
-        scene.collection.children.link(collection)
+    cameras, views = [], []
+    for k, panel in enumerate(layout.panels):
+        camera_role, view_role = f"camera {panel.name}", f"view {panel.name}"
+        if k >= len(camera_yaws):
+            _remove_view(camera_role, view_role)
+            continue
+        name = f"HoloTalk {panel.name.capitalize()}"
+        camera = make_camera(name, camera_role, rig, collection)
+        aim_camera(camera, framing, panel.camera_yaw)
+        size = (layout.panel_width, layout.panel_height)
+        scene = _own_scene(name, view_role, size, motion, engine, world, before.get("engine"))
+        if collection.name not in scene.collection.children:
+            scene.collection.children.link(collection)
         scene.camera = camera
+        cameras.append(camera)
         views.append(scene)
-    hologram = make_scene(HOLOGRAM_NAME, layout.frame, motion, "workbench", world)
-    hologram.collection.children.link(collection)  # so that its viewport shows the head
-    hologram.camera = cameras[0]
+    hologram = _own_scene(HOLOGRAM_NAME, "hologram", layout.frame, motion, "workbench", world, "workbench")
     hologram.render.film_transparent = False
-    compat.add_ground(hologram, motion.frames)
-    strips = compat.strips(hologram)
-    for k in range(4):
-        view = views[k % len(views)]
-        strip = strips.new_scene(
-            name=layout.panels[k].name.capitalize(), scene=view, channel=k + 2, frame_start=FIRST_FRAME
-        )
-        strip.scene_camera = view.camera
-        place_strip(strip, layout, k)
+    if collection.name not in hologram.collection.children:
+        hologram.collection.children.link(collection)  # so that its viewport shows the head
+    hologram.camera = cameras[0]
+    _lay_out(hologram, views, layout, motion)
     compat.output_mp4(hologram)
-    hologram.render.filepath = "//hologram.mp4"
-    remove_empty()
+    hologram[LOOK] = json.dumps(look)
     return HologramScene(
         layout=layout,
         motion=motion,
-        sides=sides,
-        engine=engine,
+        sides=cast(Sides, sides),
+        engine=cast(Engine, engine),
         collection=collection.name,
         head=head_object.name,
         turntable=turntable.name,
@@ -125,6 +246,56 @@ def build_hologram(
         views=tuple(view.name for view in views),
         hologram=hologram.name,
     )
+
+
+def _own_scene(
+    name: str,
+    role: str,
+    resolution: tuple[int, int],
+    motion: LoopMotion,
+    engine: str,
+    world: Any,
+    engine_before: str | None,
+) -> Any:
+    """The scene of this role; one that is there keeps all but size, frames and an engine that changes."""
+    scene = find_by_role(bpy.data.scenes, role)
+    if scene is None:
+        scene = tag(make_scene(name, resolution, motion, engine, world), role)
+        scene.render.filepath = "//hologram.mp4"
+        return scene
+    _set_extent(scene, resolution, motion)
+    if engine != engine_before:
+        set_engine(scene, engine)
+    return scene
+
+
+def _remove_view(camera_role: str, view_role: str) -> None:
+    """Take away a side that is not shown any more."""
+    scene = find_by_role(bpy.data.scenes, view_role)
+    camera = find_by_role(bpy.data.objects, camera_role)
+    if scene is not None and is_own(scene):
+        bpy.data.scenes.remove(scene)
+    if camera is not None and is_own(camera):
+        remove_object(camera)
+
+
+def _lay_out(hologram: Any, views: list[Any], layout: PyramidLayout, motion: LoopMotion) -> None:
+    """Put the views' strips where the panels are, over black; strips of the user's stay."""
+    strips = compat.strips(hologram)
+    for strip in list(strips):
+        if strip.get(TAG) == STRIP_ROLE:
+            strips.remove(strip)
+    made = [compat.add_ground(hologram, motion.frames)]
+    for k in range(4):
+        view = views[k % len(views)]
+        strip = strips.new_scene(
+            name=layout.panels[k].name.capitalize(), scene=view, channel=k + 2, frame_start=FIRST_FRAME
+        )
+        strip.scene_camera = view.camera
+        place_strip(strip, layout, k)
+        made.append(strip)
+    for strip in made:
+        strip[TAG] = STRIP_ROLE
 
 
 def place_strip(strip: Any, layout: PyramidLayout, panel: int) -> None:
@@ -147,13 +318,8 @@ def make_scene(name: str, resolution: tuple[int, int], motion: LoopMotion, engin
     """A scene with everything about its rendering settled; nothing is left to Blender's defaults."""
     scene = tag(bpy.data.scenes.new(name), "scene")
     scene.world = world
-    scene.frame_start, scene.frame_end = FIRST_FRAME, FIRST_FRAME + motion.frames - 1
-    scene.frame_current = FIRST_FRAME
+    _set_extent(scene, resolution, motion)
     render = scene.render
-    render.resolution_x, render.resolution_y = resolution
-    render.resolution_percentage = 100
-    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
-    render.fps, render.fps_base = motion.fps, 1.0
     render.film_transparent = True
     render.use_motion_blur = False
     render.dither_intensity = 0.0
@@ -172,8 +338,23 @@ def make_scene(name: str, resolution: tuple[int, int], motion: LoopMotion, engin
     return scene
 
 
+def _set_extent(scene: Any, resolution: tuple[int, int], motion: LoopMotion) -> None:
+    """Set a scene's size and its frames, so that every pixel and every frame is the loop's own."""
+    scene.frame_start, scene.frame_end = FIRST_FRAME, FIRST_FRAME + motion.frames - 1
+    if not scene.frame_start <= scene.frame_current <= scene.frame_end:
+        scene.frame_current = FIRST_FRAME
+    render = scene.render
+    render.resolution_x, render.resolution_y = resolution
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    render.fps, render.fps_base = motion.fps, 1.0
+
+
 def make_black_world() -> Any:
-    """A world that gives no light: black reflects nothing in the pyramid."""
+    """The world that gives no light (black reflects nothing in the pyramid), made if there is none."""
+    world = find_by_role(bpy.data.worlds, "world")
+    if world is not None:
+        return world
     world = tag(bpy.data.worlds.new("HoloTalk Black"), "world")
     world.color = (0.0, 0.0, 0.0)
     # EEVEE bakes the world into a light probe for every frame. On a processor alone, baking this black

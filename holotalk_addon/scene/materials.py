@@ -20,6 +20,7 @@ from . import compat
 from .own import tag
 
 FADE_ATTRIBUTE = "holotalk_fade"
+IMAGE_NAME = "HoloTalk Texture"
 EXPORT_ROUGHNESS = 0.6
 LASHES = PARTS.index("lashes")
 
@@ -27,7 +28,7 @@ LASHES = PARTS.index("lashes")
 def make_image(head: Head) -> Any:
     """The head's texture as an image packed into the .blend."""
     rows, columns = head.texture.shape[:2]
-    image = tag(bpy.data.images.new("HoloTalk Texture", columns, rows, alpha=True), "texture")
+    image = tag(bpy.data.images.new(IMAGE_NAME, columns, rows, alpha=True), "texture")
     # Channel packed: colours under a soft lash are taken as they are, never divided by their alpha.
     image.alpha_mode = "CHANNEL_PACKED"
     pixels = np.flipud(head.texture).astype(np.float32)  # Blender's first row is at the bottom

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which data-blocks of a .blend are HoloTalk's own, and clearing them away."""
+"""Which data-blocks of a .blend are HoloTalk's own, finding them, and clearing them away.
+
+A block is tagged with its role and the name it was given. A copy of it that the user makes, and a block that
+the user renames, bears another name: it is the user's from then on, and stays when its original goes.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,18 @@ from typing import Any
 
 import bpy
 
-TAG = "holotalk"
+TAG = "holotalk_role"
+"""Custom property: what the block is to HoloTalk. (``holotalk`` alone is the panel's settings.)"""
+NAME_TAG = "holotalk_name"
+"""Custom property: the name under which it is HoloTalk's own."""
 EMPTY_ROLE = "empty"
 """The scene of a new file, which goes when there is another."""
 
 
 def tag(block: Any, role: str) -> Any:
-    """Mark a data-block as HoloTalk's own; returns it. ``role`` says what it is."""
+    """Mark a data-block as HoloTalk's own, under the name it bears now; returns it."""
     block[TAG] = role
+    block[NAME_TAG] = block.name
     return block
 
 
@@ -22,6 +30,18 @@ def role_of(block: Any) -> str | None:
     """The role a data-block was tagged with, or None."""
     value = block.get(TAG)
     return value if isinstance(value, str) else None
+
+
+def is_own(block: Any) -> bool:
+    """Whether a data-block is HoloTalk's to change and to remove: tagged, and neither renamed nor a copy."""
+    return role_of(block) is not None and block.get(NAME_TAG) == block.name
+
+
+def find_by_role(blocks: Any, role: str) -> Any:
+    """The block of this role among ``bpy.data.<blocks>``, or None: HoloTalk's own if it is there, else one
+    that the user renamed or copied."""
+    found = [block for block in blocks if role_of(block) == role]
+    return next((block for block in found if is_own(block)), found[0] if found else None)
 
 
 def own_kinds() -> tuple[Any, ...]:
@@ -40,18 +60,40 @@ def own_kinds() -> tuple[Any, ...]:
     )
 
 
-def remove_own() -> None:
-    """Remove HoloTalk's data-blocks and nothing else.
+def own_blocks() -> set[int]:
+    """The blocks that are there, by their number in this run of Blender: see :func:`remove_since`."""
+    return {block.session_uid for blocks in own_kinds() for block in blocks}
 
-    A file always keeps one scene: where all are HoloTalk's own, an empty one takes their place.
-    """
+
+def remove_since(before: set[int]) -> None:
+    """Remove HoloTalk's data-blocks that were made since ``before``, from :func:`own_blocks`."""
     for blocks in own_kinds():
         for block in list(blocks):
-            if role_of(block) in (None, EMPTY_ROLE):
-                continue
-            if blocks == bpy.data.scenes and len(blocks) == 1:
-                tag(bpy.data.scenes.new("Scene"), EMPTY_ROLE)
-            blocks.remove(block)
+            if block.session_uid not in before and role_of(block) is not None:
+                blocks.remove(block)
+
+
+def remove_object(obj: Any) -> None:
+    """Remove one of HoloTalk's own objects with its mesh, materials, images and actions, as far as nothing
+    else uses them."""
+    data, materials = obj.data, list(getattr(obj.data, "materials", ()))
+    images = [
+        node.image
+        for material in materials
+        if material is not None and material.node_tree is not None
+        for node in material.node_tree.nodes
+        if node.type == "TEX_IMAGE" and node.image is not None
+    ]
+    actions = [
+        owner.animation_data.action
+        for owner in (obj, data, getattr(data, "shape_keys", None))
+        if owner is not None and owner.animation_data is not None
+    ]
+    bpy.data.objects.remove(obj)
+    blocks = [block for block in (data, *materials, *images, *actions) if block is not None]
+    for block in dict.fromkeys(blocks):
+        if is_own(block) and block.users == 0:
+            bpy.data.batch_remove([block])
 
 
 def remove_empty() -> None:

@@ -28,9 +28,9 @@ from ..progress import Progress, silent
 from . import compat
 from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
-from .own import own_kinds, role_of, tag
+from .own import own_blocks, remove_since, tag
 from .quiet import quiet, wake_gpu
-from .rig import UP_AXIS, make_camera
+from .rig import UP_AXIS, aim_camera, make_camera
 
 LAYOUT_NAME = "HoloTalk Video"
 VIEWS_SHARE = 0.88
@@ -379,7 +379,8 @@ def render_views(
         motion = LoopMotion("still", max(1, len(yaws)), 24)
         scene = make_scene("HoloTalk Views", (size, size), motion, engine, make_black_world())
         scene.collection.children.link(collection)
-        scene.camera = make_camera("HoloTalk View", framing, 0.0, None, collection)
+        scene.camera = make_camera("HoloTalk View", "single view", None, collection)
+        aim_camera(scene.camera, framing, 0.0)
         scene.render.film_transparent = False
         for frame, yaw in enumerate(yaws, FIRST_FRAME):
             obj.rotation_euler[UP_AXIS] = np.radians(yaw)
@@ -401,12 +402,12 @@ def temporary_head(head: Head) -> Iterator[tuple[Any, Any]]:
     """A head object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
     all that HoloTalk made meanwhile is gone again.
     """
-    before = _blocks()
+    before = own_blocks()
     try:
         collection = tag(bpy.data.collections.new("HoloTalk Temporary"), "temporary")
         yield make_head_object(head, collection), collection
     finally:
-        _remove_since(before)
+        remove_since(before)
 
 
 def write_views(
@@ -428,15 +429,3 @@ def write_views(
             Image.fromarray(picture).save(beside)
         paths.append(path)
     return paths
-
-
-def _blocks() -> set[int]:
-    return {block.session_uid for blocks in own_kinds() for block in blocks}
-
-
-def _remove_since(before: set[int]) -> None:
-    """Remove HoloTalk's data-blocks that were made since ``before``."""
-    for blocks in own_kinds():
-        for block in list(blocks):
-            if block.session_uid not in before and role_of(block) is not None:
-                blocks.remove(block)

@@ -9,10 +9,9 @@ import bpy
 import numpy as np
 
 from ..hologram.framing import Framing
-from ..hologram.layout import PyramidLayout
 from ..hologram.motion import LoopMotion
 from . import compat
-from .own import tag
+from .own import find_by_role, tag
 
 TURNTABLE_NAME = "HoloTalk Turntable"
 RIG_NAME = "HoloTalk Cameras"
@@ -21,54 +20,64 @@ UP_AXIS = 2
 """Index of z, the axis of the turning, in Blender's Euler angles."""
 
 
-def make_turntable(head_object: Any, motion: LoopMotion, collection: Any) -> Any:
-    """An empty at the head's origin that turns it; its keyframes are the loop."""
-    empty = tag(bpy.data.objects.new(TURNTABLE_NAME, None), "turntable")
-    empty.empty_display_type = "SINGLE_ARROW"  # it points up the axis of the turning
-    empty.empty_display_size = 0.2
-    collection.objects.link(empty)
-    head_object.parent = empty
-    keys = motion.keys()
-    for key in keys:
-        empty.rotation_euler[UP_AXIS] = np.radians(key.degrees)
-        empty.keyframe_insert("rotation_euler", index=UP_AXIS, frame=key.frame)
-    empty.rotation_euler[UP_AXIS] = 0.0
-    curve = compat.fcurve(empty, "rotation_euler", UP_AXIS)
-    for point, key in zip(curve.keyframe_points, keys, strict=True):
-        point.interpolation = key.interpolation
-    curve.update()
-    action = tag(empty.animation_data.action, "action")
-    action.name = f"HoloTalk {motion.kind.capitalize()}"
+def make_empty(name: str, role: str, collection: Any) -> Any:
+    """The empty of this role, made in ``collection`` if there is none."""
+    empty = find_by_role(bpy.data.objects, role)
+    if empty is None:
+        empty = tag(bpy.data.objects.new(name, None), role)
+        collection.objects.link(empty)
     return empty
 
 
-def make_rig(layout: PyramidLayout, framing: Framing, sides: str, collection: Any) -> list[Any]:
-    """Four cameras on one empty: front, right (+x), back, left; for the sides ``front`` one."""
-    rig = tag(bpy.data.objects.new(RIG_NAME, None), "rig")
-    rig.empty_display_type = "PLAIN_AXES"
-    rig.empty_display_size = 0.05
-    collection.objects.link(rig)
-    panels = layout.panels if sides == "around" else layout.panels[:1]
-    return [
-        make_camera(f"HoloTalk {panel.name.capitalize()}", framing, panel.camera_yaw, rig, collection)
-        for panel in panels
-    ]
+def make_turntable(collection: Any) -> Any:
+    """The empty at the head's origin that will turn it."""
+    empty = make_empty(TURNTABLE_NAME, "turntable", collection)
+    empty.empty_display_type = "SINGLE_ARROW"  # it points up the axis of the turning
+    empty.empty_display_size = 0.2
+    return empty
 
 
-def make_camera(name: str, framing: Framing, yaw: float, parent: Any, collection: Any) -> Any:
-    """A level camera that stands ``yaw`` degrees round the head from its front toward +x."""
-    data = tag(bpy.data.cameras.new(name), "camera")
-    data.type = "PERSP"
-    data.sensor_fit = "HORIZONTAL"
-    data.sensor_width = SENSOR_WIDTH
-    data.lens = framing.lens(SENSOR_WIDTH)
-    data.shift_y = framing.shift_y
-    data.clip_start, data.clip_end = 0.01, 100.0
-    data.display_size = 0.1
-    camera = tag(bpy.data.objects.new(name, data), "camera")
+def set_motion(turntable: Any, motion: LoopMotion) -> None:
+    """Give the turntable the keyframes of a loop; those of a former one, and only those, go."""
+    keys = motion.keys()
+    animation = turntable.animation_data
+    if animation is not None and animation.action is not None:
+        points = compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points
+        while len(points):
+            points.remove(points[-1], fast=True)
+    for key in keys:
+        turntable.rotation_euler[UP_AXIS] = np.radians(key.degrees)
+        turntable.keyframe_insert("rotation_euler", index=UP_AXIS, frame=key.frame)
+    turntable.rotation_euler[UP_AXIS] = 0.0
+    curve = compat.fcurve(turntable, "rotation_euler", UP_AXIS)
+    for point, key in zip(curve.keyframe_points, keys, strict=True):
+        point.interpolation = key.interpolation
+    curve.update()
+    action = turntable.animation_data.action
+    action.name = f"HoloTalk {motion.kind.capitalize()}"
+    tag(action, "action")
+
+
+def make_camera(name: str, role: str, parent: Any, collection: Any) -> Any:
+    """The camera of this role, made in ``collection`` if there is none."""
+    camera = find_by_role(bpy.data.objects, role)
+    if camera is None:
+        data = tag(bpy.data.cameras.new(name), role)
+        data.type = "PERSP"
+        data.sensor_fit = "HORIZONTAL"
+        data.sensor_width = SENSOR_WIDTH
+        data.clip_start, data.clip_end = 0.01, 100.0
+        data.display_size = 0.1
+        camera = tag(bpy.data.objects.new(name, data), role)
+        camera.parent = parent
+        collection.objects.link(camera)
+    return camera
+
+
+def aim_camera(camera: Any, framing: Framing, yaw: float) -> None:
+    """Put a level camera ``yaw`` degrees round the head from its front toward +x, and frame the head."""
+    camera.data.lens = framing.lens(SENSOR_WIDTH)
+    camera.data.shift_y = framing.shift_y
     angle = np.radians(yaw)
     camera.location = (framing.distance * np.sin(angle), -framing.distance * np.cos(angle), 0.0)
     camera.rotation_euler = (np.pi / 2, 0.0, angle)
-    camera.parent = parent
-    collection.objects.link(camera)
-    return camera
