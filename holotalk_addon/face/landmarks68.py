@@ -61,9 +61,10 @@ _MESH_TWINS: tuple[tuple[int, ...], ...] = (
 
 
 def landmarks68(
-    pixels: NDArray[np.uint8], mesh: NDArray[np.floating[Any]], predictor: Any
+    pixels: NDArray[np.uint8], mesh: NDArray[np.floating[Any]], predictor: Any | None
 ) -> NDArray[np.float64]:
-    """(68, 2) landmarks in pixels by dlib's predictor, for a face whose mesh (468, 3) is known.
+    """(68, 2) landmarks in pixels by dlib's predictor, for a face whose mesh (468, 3) is known. Without a
+    predictor (``None``) they are read off the mesh.
 
     The predictor was trained on the squares of dlib's HOG detector, on upright faces. It gets such a
     square, derived from the mesh, on a crop that is level and of fixed size: so it works on heads that
@@ -74,6 +75,8 @@ def landmarks68(
     three of them disagree it is asked with all, and the median is taken of the third that agrees best
     with the mesh (6.7 and 11.8 %; 3.8 % on a frontal face).
     """
+    if predictor is None:
+        return landmarks68_from_mesh(mesh)
     import dlib
 
     centre, side, roll = level_square(mesh)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AssetError
+from ..errors import AssetError, LeftOutError
 
 ASSETS = (
     "face_landmark",
@@ -26,6 +26,11 @@ ASSETS = (
     "shape_predictor_68",
 )
 """Keys under which :meth:`FaceModels.load` asks for files."""
+
+_MEND = (
+    "In Blender, remove the add-on and install its zip again; for the command, delete the file and run "
+    "`holotalk assets`."
+)
 
 _CHATTER = "Created TensorFlow Lite XNNPACK delegate"
 
@@ -53,8 +58,7 @@ class Network:
                 self._interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
             raise AssetError(
-                f"The network {self.path} cannot be loaded ({' '.join(str(error).split())[:120]}). "
-                "Delete it and let HoloTalk fetch it again."
+                f"The network {self.path} cannot be loaded ({' '.join(str(error).split())[:120]}). {_MEND}"
             ) from error
         (entry,) = self._interpreter.get_input_details()
         self._input = int(entry["index"])
@@ -87,11 +91,17 @@ class FaceModels:
     """Person or ground: (256, 256, 3) 0..1 -> (256, 256, 1) 0..1."""
     hog: Any
     """``dlib.get_frontal_face_detector()``."""
-    shape68: Any
-    """``dlib.shape_predictor`` with 68 points."""
+    shape68: Any | None
+    """``dlib.shape_predictor`` with 68 points. ``None`` in an add-on built without it: the model's licence
+    keeps it from commercial use; the landmarks are read off the mesh then."""
     canonical_mesh: NDArray[np.float64] | None = None
     """(468, 3) metres in head axes: the mesh of a level head with a calm face, the reference of the
     pose. ``None``: the shape built into :mod:`.pose`."""
+
+    @property
+    def landmarks68_source(self) -> Literal["dlib", "mesh"]:
+        """Where the 68 landmarks come from: dlib's predictor, or the mesh in an add-on built without it."""
+        return "mesh" if self.shape68 is None else "dlib"
 
     @classmethod
     def load(
@@ -100,19 +110,17 @@ class FaceModels:
         canonical_mesh: NDArray[np.floating[Any]] | None = None,
         threads: int | None = None,
     ) -> FaceModels:
-        """Load all. ``find`` takes a key of :data:`ASSETS` and returns that file's path.
+        """Load all. ``find`` takes a key of :data:`ASSETS` and returns that file's path; for the 68-point
+        model alone it may raise :class:`~holotalk_addon.errors.LeftOutError`, see ``shape68``.
 
         Raises :class:`~holotalk_addon.errors.AssetError` where a file is missing or damaged.
         """
         import dlib
 
-        predictor = Path(find("shape_predictor_68"))
         try:
-            shape68 = dlib.shape_predictor(str(predictor))
-        except RuntimeError as error:
-            raise AssetError(
-                f"{predictor} cannot be loaded. Delete it and let HoloTalk fetch it again."
-            ) from error
+            shape68 = _shape_predictor(find("shape_predictor_68"))
+        except LeftOutError:
+            shape68 = None
         return cls(
             landmark=Network(find("face_landmark"), threads),
             short_range=Network(find("face_detection_short_range"), threads),
@@ -123,6 +131,20 @@ class FaceModels:
             shape68=shape68,
             canonical_mesh=None if canonical_mesh is None else np.asarray(canonical_mesh, dtype=np.float64),
         )
+
+
+def _shape_predictor(path: Path) -> Any:
+    """Load dlib's landmark model from a file. Raises :class:`~holotalk_addon.errors.AssetError`."""
+    import dlib
+
+    predictor = dlib.shape_predictor.__new__(dlib.shape_predictor)
+    try:
+        # Contents, not the name: dlib cannot open every name on Windows. The state of a pickled predictor
+        # is the file's own bytes, in a tuple.
+        predictor.__setstate__((Path(path).read_bytes(),))
+    except (OSError, RuntimeError) as error:
+        raise AssetError(f"{path} cannot be loaded. {_MEND}") from error
+    return predictor
 
 
 @contextmanager

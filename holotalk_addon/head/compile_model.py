@@ -69,12 +69,15 @@ def model_path() -> Path:
 
 
 def ensure_model(progress: Progress = silent) -> Path:
-    """Compile the model unless it is there already; returns its path.
+    """The compiled model's path: the built add-on's own, else the cache's, compiled unless it is there.
 
     Raises:
-        AssetError: the assets are missing.
+        AssetError: the assets are missing, or the add-on's own model is missing or damaged.
     """
     path = model_path()
+    own = assets.find_bundled(path.name)
+    if own is not None:
+        return own
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
