@@ -247,7 +247,11 @@ class Chroot:
             self._mark("bootstrapped")
         shutil.copyfile("/etc/resolv.conf", self.root / "etc" / "resolv.conf")
         say(f"{len(PACKAGES)} packages and what they need; {self.log} has the details")
-        # An interrupted apt-get leaves packages unpacked: those first. Its downloads are kept by itself.
+        # An interrupted apt-get takes a moment to be gone, and leaves packages unpacked: those first. Its
+        # downloads are kept by itself.
+        for lock in ("lock-frontend", "lock"):
+            with (self.root / "var" / "lib" / "dpkg" / lock).open("a") as stream:
+                fcntl.lockf(stream, fcntl.LOCK_EX)
         self._step(self._enter(["dpkg", "--configure", "-a"]))
         self._step(self._enter([*APT, "update"]))
         self._step(self._enter([*APT, "--fix-broken", "install"]))

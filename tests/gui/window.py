@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,7 +211,13 @@ class Session:
 
     def point(self, area: bpy.types.Area, across: float = 0.5, up: float = 0.5) -> Steps:
         """Put the pointer over a part of an area (fractions of its size)."""
-        yield from self.move(int(area.x + across * area.width), int(self.height - area.y - up * area.height))
+        left, top = self.corner(area, area)
+        yield from self.move(int(left + across * area.width), int(top + (1.0 - up) * area.height))
+
+    def corner(self, area: bpy.types.Area, part: bpy.types.Area | bpy.types.Region) -> tuple[int, int]:
+        """Where the upper left corner of an area, or of a region in it, is on the screen."""
+        window = window_of(area)
+        return window.x + part.x, self.height - window.y - part.y - part.height
 
     def click(self, area: bpy.types.Area, what: str, region: str = "UI") -> Steps:
         """Find a button with the pointer and click on it.
@@ -240,15 +247,16 @@ class Session:
         """
         place = next(one for one in area.regions if one.type == region)
         known = self._known.get(what)
-        if known and (yield from self._is_there(area, place, what, known.x, known.y)):
+        if known and (yield from self._is_there(area, place, known.x, known.y, what)):
             return known
         self._scroll(area, place, bpy.ops.view2d.scroll_up, 100)
         yield from self.wait()
         for _ in range(12):
+            left, top = self.corner(area, place)
             for across in ACROSS:
-                x = int(place.x + across * place.width)
-                for y in range(self.height - place.y - place.height + 6, self.height - place.y - 4, ROW):
-                    if (yield from self._is_there(area, place, what, x, y)):
+                x = int(left + across * place.width)
+                for y in range(top + 6, top + place.height - 4, ROW):
+                    if (yield from self._is_there(area, place, x, y, what)):
                         self._known[what] = Found(what, x, y)
                         return self._known[what]
             before = place.view2d.region_to_view(0, 0)[1]
@@ -258,14 +266,15 @@ class Session:
                 break
         raise StepError(f"there is no button for {what}")
 
-    def _is_there(self, area, region, what: str, x: int, y: int) -> Generator[None, None, bool]:
+    def _is_there(self, area, region, x: int, y: int, what: str) -> Generator[None, None, bool]:
         yield from self.move(x, y)
-        return what in self._under_pointer(area, region)
+        under = self._under_pointer(area, region)
+        return re.search(re.escape(what) + r"(?!\w)", under) is not None
 
     @staticmethod
     def _scroll(area: bpy.types.Area, region: bpy.types.Region, way: Callable, times: int) -> None:
         """Scroll a region. Not with the wheel: where all of it fits, that zooms the view behind."""
-        with in_window(area=area, region=region), contextlib.suppress(RuntimeError):
+        with in_window(area, region=region), contextlib.suppress(RuntimeError):
             for _ in range(times):
                 way()
 
@@ -273,7 +282,7 @@ class Session:
     def _under_pointer(area: bpy.types.Area, region: bpy.types.Region) -> str:
         """The call of the operator, or the path of the property, whose button is under the pointer."""
         manager = bpy.context.window_manager
-        with in_window(area=area, region=region):
+        with in_window(area, region=region):
             for copy, options in (
                 (bpy.ops.ui.copy_python_command_button, {}),
                 (bpy.ops.ui.copy_data_path_button, {"full_path": True}),
@@ -287,10 +296,23 @@ class Session:
         return ""
 
 
+def window_of(area: bpy.types.Area) -> bpy.types.Window:
+    """The window in which an area is."""
+    return next(
+        window
+        for window in bpy.context.window_manager.windows
+        if any(one == area for one in window.screen.areas)
+    )
+
+
 @contextlib.contextmanager
-def in_window(**members: object) -> Iterator[None]:
-    """Timers run without a window in the context; operators want one."""
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], **members):
+def in_window(area: bpy.types.Area | None = None, **members: object) -> Iterator[None]:
+    """Timers run without a window in the context; operators want one (the area's, or the first)."""
+    if area is None:
+        window = bpy.context.window_manager.windows[0]
+    else:
+        window, members["area"] = window_of(area), area
+    with bpy.context.temp_override(window=window, screen=window.screen, **members):
         yield
 
 
@@ -302,3 +324,8 @@ def areas(kind: str) -> list[bpy.types.Area]:
         for area in window.screen.areas
         if area.type == kind
     ]
+
+
+def region(area: bpy.types.Area, kind: str) -> bpy.types.Region:
+    """One of an area's regions, such as ``UI``."""
+    return next(one for one in area.regions if one.type == kind)
