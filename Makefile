@@ -25,11 +25,12 @@ export HOLOTALK_PHOTOS
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench zip clean set-up set-up-test python
+.PHONY: help demo test gui-test lint bench zip clean set-up set-up-test python
 
 help:
 	@echo 'make demo    set up, then write hologram.mp4 from the built-in portrait'
 	@echo 'make test    set up, then run the tests (PYTEST_ARGS="-k camera" for some of them)'
+	@echo 'make gui-test  HoloTalk in a real Blender window (root on Linux; SHOTS=folder keeps the screenshots)'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory'
 	@echo 'make zip     build the installable add-on for each platform, in dist/ (ZIP_ARGS=linux-x64 for one of them)'
@@ -52,6 +53,11 @@ demo: set-up
 
 test: set-up-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# Blender and the screen for it come into a folder of their own: see tests/gui/chroot.py.
+gui-test: set-up-test
+	HOLOTALK_GUI=1 HOLOTALK_GUI_SHOTS='$(if $(SHOTS),$(abspath $(SHOTS)))' \
+		$(BIN)/python -m pytest -s -n 0 tests/gui $(PYTEST_ARGS)
 
 lint: set-up-test
 	$(BIN)/ruff check .
