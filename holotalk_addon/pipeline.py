@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import assets
-from .errors import OptionError
+from .errors import AssetError, OptionError
 from .progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .face import Face, FaceModels, Photo
-    from .head.completion import Completion
+    from .head.completion import Completion, CompletionInput, NamedPicture
     from .head.fitting import HeadFit
     from .head.head import Head
     from .head.morphable_model import HeadModel
@@ -86,6 +86,8 @@ class Person:
     """(S, S) how much of each texel the photo showed, 0..1."""
     warnings: tuple[str, ...]
     """Sentences for the user."""
+    pictures: tuple[NamedPicture, ...] = ()
+    """What the completion has drawn of the person beside the texture: HOLOTALK's left, front and right."""
 
 
 def load_tools() -> Tools:
@@ -107,17 +109,36 @@ def completion(name: str) -> Completion:
 
     Raises:
         OptionError: there is none, or not in this version.
+        AssetError: its weights are missing or damaged.
     """
     from .head.fill import mirror_and_fill
 
     if name not in COMPLETIONS:
-        raise OptionError(f"There is no completion '{name}': choose auto or mirror.")
-    if name in ("cae", "holotalk"):
+        raise OptionError(f"There is no completion '{name}': choose auto, mirror or holotalk.")
+    if name == "cae":
         raise OptionError(
             f"The learned completion '{name}' needs weights that this version does not have yet: "
-            "choose auto or mirror."
+            "choose auto, mirror or holotalk."
         )
+    if name == "holotalk":
+        from .cae.holotalk import WEIGHTS, HolotalkNetwork, holotalk_completion
+
+        return holotalk_completion(HolotalkNetwork(trained_weights(WEIGHTS)))
     return mirror_and_fill
+
+
+def trained_weights(name: str) -> Path:
+    """The path of a network that this project has trained: in ``model_weights``, which the built add-on carries
+    inside and a checkout beside this package.
+
+    Raises:
+        AssetError: it is not there.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "model_weights", here.parent / "model_weights"):
+        if (folder / name).is_file():
+            return folder / name
+    raise AssetError(f"The trained network {name} is missing: install HoloTalk again, or run `make train`.")
 
 
 def person_from_photo(
@@ -159,28 +180,14 @@ def person_from_pixels(
     texture_size: int | None = None,
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
-    from .face import find_faces, person_mask, pick_face
-    from .head.camera import Camera
-    from .head.completion import CompletionInput
-    from .head.fitting import fit_head
     from .head.head import Head
-    from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
     model = tools.model
     paint = completion(complete)
-    with stages.stage("Finding the face") as progress:
-        faces = find_faces(photo, tools.faces, progress)
-        face = pick_face(faces, face_number)
-    with stages.stage("Separating the person"):
-        person = person_mask(photo, face, tools.faces)
-    with stages.stage("Fitting the head"):
-        camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
-        fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
-    with stages.stage("Projecting the photo") as progress:
-        layout = texels(model, texture_size or DEFAULT_SIZE)
-        baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
+    faces, face, given = completion_input(photo, tools, stages, face_number, texture_size)
+    fit = given.fit
     with stages.stage("Completing the head") as progress:
-        texture = paint(CompletionInput(model, fit, layout, photo.pixels, person, baked), progress)
+        texture = paint(given, progress)
     head = Head(
         vertices=fit.vertices,
         polygons=model.polygons,
@@ -193,7 +200,37 @@ def person_from_pixels(
         texture=texture.pixels,
     )
     warnings = (*photo.warnings, *face.warnings)
-    return Person(photo, tuple(faces), face, fit, head, texture.seen, warnings)
+    return Person(photo, faces, face, fit, head, texture.seen, warnings, texture.pictures)
+
+
+def completion_input(
+    photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
+) -> tuple[tuple[Face, ...], Face, CompletionInput]:
+    """What a completion starts from: every face of the photo, the chosen one, and its head as far as the photo
+    shows it.
+
+    Raises:
+        FaceError: there is no (such) face in it.
+    """
+    from .face import find_faces, person_mask, pick_face
+    from .head.camera import Camera
+    from .head.completion import CompletionInput
+    from .head.fitting import fit_head
+    from .head.texture import DEFAULT_SIZE, bake_photo, texels
+
+    model = tools.model
+    with stages.stage("Finding the face") as progress:
+        faces = tuple(find_faces(photo, tools.faces, progress))
+        face = pick_face(faces, face_number)
+    with stages.stage("Separating the person"):
+        person = person_mask(photo, face, tools.faces)
+    with stages.stage("Fitting the head"):
+        camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
+        fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
+    with stages.stage("Projecting the photo") as progress:
+        layout = texels(model, texture_size or DEFAULT_SIZE)
+        baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
+    return faces, face, CompletionInput(model, fit, layout, photo.pixels, person, baked)
 
 
 def build_hologram(

@@ -19,6 +19,16 @@ from .texture import BakedPhoto, Texels
 
 
 @dataclass(frozen=True)
+class NamedPicture:
+    """A picture that a completion shows beside the head."""
+
+    name: str
+    """Goes into the file's name."""
+    pixels: NDArray[np.uint8]
+    """(H, W) grey or (H, W, 3) sRGB."""
+
+
+@dataclass(frozen=True)
 class HeadTexture:
     """A complete texture."""
 
@@ -26,6 +36,8 @@ class HeadTexture:
     """(S, S, 4) sRGB and alpha, first row at v = 1."""
     seen: NDArray[np.float32]
     """(S, S) 0..1: how much of each texel is the photo's."""
+    pictures: tuple[NamedPicture, ...] = ()
+    """Views of the person that the completion itself has drawn, if it draws any."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train HOLOTALK's autoencoder on rendered people and write it as a ``.tflite``.
+
+    python blender_scripts/train_cae.py --data DIR --held-out DIR --run DIR -o holotalk.tflite
+
+``--data`` and ``--held-out`` are folders that ``holotalk render-data --preset holotalk`` has filled, with
+different people. The run's folder keeps all that is needed to go on: the same command again resumes where
+it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Keras on
+another backend (``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under
+TensorFlow then converts what the run has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from holotalk_addon.errors import HoloTalkError, MissingPartError
+from holotalk_addon.head.compile_model import ensure_model
+from holotalk_addon.head.morphable_model import load_model
+from holotalk_addon.outputs import check_output
+
+LARGEST_DISAGREEMENT = 1e-3
+"""Between Keras and LiteRT, of 0..1: a quarter of what one step of a byte is."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, convert, compare; returns 0, or 2 after an error that the user can mend."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="people to learn from")
+    parser.add_argument("--held-out", type=Path, required=True, metavar="DIR", help="people to judge by")
+    parser.add_argument(
+        "--run", type=Path, required=True, metavar="DIR", help="the run; resumed if it exists"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.tflite")
+    parser.add_argument("--epochs", type=int, default=60, help="at most so many, default 60")
+    parser.add_argument("--steps", type=int, help="steps an epoch; default: once through the data")
+    parser.add_argument("--batch", type=int, default=32, help="stacks a step, default 32")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate, default 0.001")
+    parser.add_argument("--patience", type=int, default=6, help="epochs without progress before it stops")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--no-convert", action="store_true", help="train only (backends other than TensorFlow)"
+    )
+    options = parser.parse_args(argv)
+    try:
+        return _run(options)
+    except HoloTalkError as error:
+        print(f"train_cae: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("train_cae: stopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if not options.no_convert:
+        if options.output is None:
+            raise MissingPartError("Name the file to write with -o FILE.tflite, or give --no-convert.")
+        check_output(options.output, (".tflite",))
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise MissingPartError(
+            "Training needs Keras and TensorFlow: run `make train`, or `pip install 'holotalk[train]'`."
+        ) from error
+
+    from holotalk_addon.cae import training
+    from holotalk_addon.cae.conversion import convert, disagreement
+    from holotalk_addon.cae.snapshots import read_snapshots, stacked, template_sides
+
+    data, held_out = read_snapshots(options.data), read_snapshots(options.held_out)
+    print(
+        f"Keras {keras.__version__} on {keras.backend.backend()}; {len(data.person)} stacks of "
+        f"{len(set(data.person.tolist()))} people, {len(held_out.person)} of "
+        f"{len(set(held_out.person.tolist()))} held out",
+        flush=True,
+    )
+    settings = training.TrainingOptions(
+        options.epochs, options.batch, options.rate, options.patience, options.steps, options.seed
+    )
+    templates = template_sides(load_model(ensure_model()))
+    state = training.train(
+        data, held_out, options.run, settings, templates, lambda line: print(line, flush=True)
+    )
+    print(f"{state.epoch} epochs; the best is {state.best_epoch}, held-out loss {state.best_loss:.4f}")
+    if options.no_convert:
+        return 0
+    network = training.best_network(options.run)
+    convert(network, options.output)
+    apart = disagreement(network, options.output, stacked(held_out.front[:16], held_out.side[:16]))
+    print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
+    if apart > LARGEST_DISAGREEMENT:
+        options.output.unlink()
+        raise MissingPartError(
+            f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this TensorFlow's "
+            "converter does not fit this LiteRT; try the versions in pyproject.toml."
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plain pictures of a head without Blender: the z-buffer of :mod:`..head.raster`, unlit.
+
+For what is looked at by networks and measures rather than people: the template person's snapshots, and the
+views of completed heads that are compared with true ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..head.camera import Camera
+from ..head.head import PARTS
+from ..head.morphable_model import HeadModel
+from ..head.raster import barycentric, pixel_centres, rasterize
+from ..head.view import View
+
+_SAMPLES = 2
+"""Samples a pixel, along each side."""
+
+
+@dataclass(frozen=True)
+class DrawnHead:
+    """Which place of the head's surface each sample of a view shows. N samples lie on the head."""
+
+    size: int
+    """Pixels of the picture's side."""
+    sample: NDArray[np.int64]
+    """(N,) flat index into the (size * 2) squared samples."""
+    triangle: NDArray[np.int32]
+    """(N,)"""
+    weights: NDArray[np.float64]
+    """(N, 3) barycentric."""
+
+    def cover(self) -> NDArray[np.float32]:
+        """(size, size) 0..1: how much of each pixel the head covers."""
+        return self._pixels(np.ones((len(self.sample), 1), dtype=np.float32))[..., 0]
+
+    def field(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(size, size, C): a (V, C) field on the vertices; 0 off the head."""
+        corners = np.asarray(values, dtype=np.float64)[model.triangles[self.triangle]]
+        return self._pixels(np.einsum("nc,ncd->nd", self.weights, corners).astype(np.float32))
+
+    def texture(self, model: HeadModel, picture: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(size, size, C): an (S, S, C) picture in the head's texture coordinates; 0 off the head."""
+        uv = np.einsum("nc,ncd->nd", self.weights, model.triangle_uvs[self.triangle].astype(np.float64))
+        side = picture.shape[0]
+        # Averaged down to what the view resolves, so that fine detail does not turn to noise.
+        wanted = max(64, 2 ** int(np.ceil(np.log2(6.0 * self.size))))
+        small = np.asarray(picture, dtype=np.float32)
+        if wanted < side:
+            resized = cv2.resize(small, (wanted, wanted), interpolation=cv2.INTER_AREA)
+            small = np.asarray(resized, dtype=np.float32).reshape(wanted, wanted, -1)
+            side = wanted
+        x = np.clip((uv[:, 0] * side).astype(int), 0, side - 1)
+        y = np.clip(((1.0 - uv[:, 1]) * side).astype(int), 0, side - 1)
+        return self._pixels(small[y, x])
+
+    def _pixels(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        fine = self.size * _SAMPLES
+        picture = np.zeros((fine * fine, values.shape[1]), dtype=np.float32)
+        picture[self.sample] = values
+        shape = (self.size, _SAMPLES, self.size, _SAMPLES, values.shape[1])
+        return np.asarray(picture.reshape(shape).mean(axis=(1, 3)))
+
+
+def draw_head(model: HeadModel, posed: NDArray[np.floating], view: View) -> DrawnHead:
+    """Find what a view shows of a head with these (V, 3) posed vertices, metres in head axes.
+
+    Lashes are left out: they are hairs on transparent ground.
+    """
+    at = view.to_camera(posed)
+    fine = Camera(
+        view.camera.focal * _SAMPLES, view.camera.centre_x * _SAMPLES, view.camera.centre_y * _SAMPLES
+    )
+    solid = model.polygon_parts[model.triangle_polygon] != PARTS.index("lashes")
+    index = np.flatnonzero(solid).astype(np.int32)
+    xy = fine.project(at)[model.triangles]
+    side = view.size * _SAMPLES
+    raster = rasterize(xy[index], -at[model.triangles[index]][..., 2], side, side)
+    sample, local, centre = pixel_centres(raster)
+    triangle = index[local]
+    return DrawnHead(view.size, sample, triangle, barycentric(xy, triangle, centre))

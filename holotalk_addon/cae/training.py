@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of HOLOTALK's autoencoder: resumes, logs for TensorBoard, draws a sheet, stops early.
+
+A run is a folder. After each epoch it holds all that is needed to go on as if nothing had happened:
+``state.json`` (written last) names the checkpoint with the optimizer's state; ``best.weights.h5`` has the
+weights that did best on held-out people; ``sheets/`` has a picture an epoch, ``logs/`` the curves. The order
+of samples and which of them are mirrored follow from the seed and the epoch's number alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import OptionError
+from ..outputs import make_folder, replacing, write_text
+from .network import holotalk_autoencoder
+from .snapshots import Snapshots, stacked
+
+BEST = "best.weights.h5"
+_STATE = "state.json"
+_SHEET_PEOPLE = 8
+_SHEET_SCALE = 2
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train; the defaults are those of the published weights."""
+
+    epochs: int = 60
+    """At most so many."""
+    batch: int = 32
+    learning_rate: float = 1e-3
+    """Of Adam; halved whenever the held-out loss has not fallen for two epochs."""
+    patience: int = 6
+    """Stop after so many epochs in which the held-out loss has not fallen."""
+    steps: int | None = None
+    """Steps an epoch; None: once through the data."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands."""
+
+    epoch: int = 0
+    """Epochs done."""
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    checkpoint: str = ""
+    """The file with the network and its optimizer after ``epoch``."""
+    stopped: bool = False
+    """Whether it has stopped early."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """A row an epoch."""
+
+
+def train(
+    training: Snapshots,
+    held_out: Snapshots,
+    run: Path,
+    options: TrainingOptions,
+    templates: NDArray[np.uint8] | None = None,
+    say: Callable[[str], None] = print,
+) -> TrainingState:
+    """Train, or go on training, until the held-out loss has stopped falling.
+
+    Args:
+        training: what to learn from; mirrored copies are made here.
+        held_out: other people, on whom every epoch is judged.
+        run: the run's folder; where it holds a run already, that goes on.
+        options: how.
+        templates: (5, 64, 64) sides of the template person for :data:`.shards.SNAPSHOT_YAWS`; with them each
+            epoch is also judged the way the network is used, and the sheet shows it.
+        say: told one line an epoch.
+
+    Returns:
+        The last state; :func:`best_network` gives the network.
+
+    Raises:
+        OptionError: nobody to learn from or to judge by, or the same people in both.
+        OutputError: the folder cannot be written.
+    """
+    if not len(training.person) or not len(held_out.person):
+        raise OptionError("There are no samples to train on or to judge by: render some first.")
+    if np.intersect1d(training.person, held_out.person).size:
+        raise OptionError("The same people are trained on and held out: render them with other numbers.")
+    make_folder(run)
+    make_folder(run / "sheets")
+    state = read_state(run)
+    if state.stopped or state.epoch >= options.epochs:
+        return state
+    keras.utils.set_random_seed(options.seed)
+    if state.checkpoint:
+        network = keras.models.load_model(run / state.checkpoint)
+        say(f"going on after epoch {state.epoch}, best so far {state.best_loss:.4f}")
+    else:
+        network = holotalk_autoencoder()
+        network.compile(
+            optimizer=keras.optimizers.Adam(options.learning_rate),
+            loss="binary_crossentropy",
+            metrics=[keras.metrics.MeanAbsoluteError(name="l1")],
+        )
+    keeper = _Keeper(run, state, options, held_out, templates, say)
+    callbacks: list[keras.callbacks.Callback] = [keeper]
+    if find_spec("tensorboard"):
+        callbacks.append(keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False))
+    network.fit(
+        _Stacks(training, options, state.epoch),
+        validation_data=_Stacks(held_out, replace(options, steps=None), None),
+        initial_epoch=state.epoch,
+        epochs=options.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return keeper.state
+
+
+def best_network(run: Path) -> keras.Model:
+    """The network with the weights that did best on held-out people.
+
+    Raises:
+        OptionError: no epoch of this run has ended yet.
+    """
+    if not (run / BEST).is_file():
+        raise OptionError(f"{run} has no trained network yet: let the training finish an epoch.")
+    network = holotalk_autoencoder()
+    network.load_weights(run / BEST)
+    return network
+
+
+def read_state(run: Path) -> TrainingState:
+    """Where the run in a folder stands; a fresh state where there is none.
+
+    Raises:
+        OptionError: the folder holds something else under the same name.
+    """
+    path = run / _STATE
+    if not path.is_file():
+        return TrainingState()
+    try:
+        return TrainingState(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise OptionError(
+            f"{path} is not the state of a training run: delete the folder or choose another."
+        ) from error
+
+
+class _Stacks(keras.utils.PyDataset):
+    """Batches of stacked snapshots, input and target alike."""
+
+    def __init__(self, samples: Snapshots, options: TrainingOptions, epoch: int | None) -> None:
+        """``epoch`` counts the shuffles; None keeps order and orientation, for judging."""
+        super().__init__()
+        self._samples, self._batch, self._seed = samples, options.batch, options.seed
+        self._epoch = epoch
+        count = len(samples.person)
+        self._steps = -(-count // options.batch) if options.steps is None else options.steps
+        self._order = np.arange(count)
+        self._mirrored = np.zeros(count, dtype=bool)
+        self._deal()
+
+    def _deal(self) -> None:
+        if self._epoch is None:
+            return
+        rng = np.random.default_rng((self._seed, self._epoch))
+        count = len(self._samples.person)
+        rounds = -(-self._steps * self._batch // count)
+        self._order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
+        self._mirrored = rng.random(len(self._order)) < 0.5
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        part = slice(index * self._batch, (index + 1) * self._batch)
+        if self._epoch is None:
+            part = slice(part.start, min(part.stop, len(self._samples.person)))
+        chosen = self._order[part]
+        pictures = stacked(self._samples.front[chosen], self._samples.side[chosen])
+        mirrored = self._mirrored[part]
+        pictures[mirrored] = pictures[mirrored][:, :, ::-1]
+        return pictures, pictures
+
+    def on_epoch_end(self) -> None:
+        if self._epoch is not None:
+            self._epoch += 1
+            self._deal()
+
+
+class _Keeper(keras.callbacks.Callback):
+    """After each epoch: judge, keep the best, draw the sheet, note where the run stands, stop or go on."""
+
+    def __init__(
+        self,
+        run: Path,
+        state: TrainingState,
+        options: TrainingOptions,
+        held_out: Snapshots,
+        templates: NDArray[np.uint8] | None,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._run, self.state, self._options = run, state, options
+        self._held_out, self._templates, self._say = held_out, templates, say
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        network, state = self.model, self.state
+        row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
+        row["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
+        if self._templates is not None:
+            row["transfer_l1"] = transfer_error(network, self._held_out, self._templates)
+        loss = row["val_loss"]
+        better = loss < state.best_loss
+        if better:
+            beside = self._run / f"new_{BEST}"  # Keras insists on the ending
+            network.save_weights(beside, overwrite=True)
+            beside.replace(self._run / BEST)
+        best_epoch = epoch + 1 if better else state.best_epoch
+        waited = epoch + 1 - best_epoch
+        if waited and waited % 2 == 0:
+            network.optimizer.learning_rate.assign(0.5 * row["learning_rate"])
+        checkpoint = f"epoch_{epoch + 1:04d}.keras"  # network and optimizer
+        with replacing(self._run / checkpoint) as beside:
+            network.save(beside)
+        stopped = waited >= self._options.patience
+        self.state = TrainingState(
+            epoch + 1, min(loss, state.best_loss), best_epoch, checkpoint, stopped, [*state.history, row]
+        )
+        with replacing(self._run / "sheets" / f"epoch_{epoch + 1:04d}.png") as beside:
+            Image.fromarray(sheet(network, self._held_out, self._templates)).save(beside)
+        write_text(self._run / _STATE, json.dumps(asdict(self.state), indent=1) + "\n")
+        if state.checkpoint:
+            (self._run / state.checkpoint).unlink(missing_ok=True)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+        self._say(f"epoch {epoch + 1}: {figures}{' (best)' if better else ''}")
+        if stopped:
+            network.stop_training = True
+
+
+def transfer_error(network: keras.Model, samples: Snapshots, templates: NDArray[np.uint8]) -> float:
+    """Mean absolute error, 0..1, of the sides the network makes of these people's fronts over the
+    template's sides, against their true sides, over the pixels that either has.
+    """
+    asked = stacked(samples.front, templates[samples.yaw // 10])
+    made = np.asarray(network.predict(asked, batch_size=64, verbose=0))[:, asked.shape[1] // 2 :]
+    true = samples.side.astype(np.float32)[..., None] / 255.0
+    counted = (true > 0) | (asked[:, asked.shape[1] // 2 :] > 0)
+    return float(np.abs(made - true)[counted].mean())
+
+
+def sheet(network: keras.Model, samples: Snapshots, templates: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """(H, W) uint8: people spread over the samples, a column each; down the column the person's front over
+    side, what the network makes of it, and with templates the front over the template's side and
+    what the network makes of that.
+    """
+    count = len(samples.person)
+    chosen = np.linspace(0, count - 1, min(_SHEET_PEOPLE, count)).astype(int)
+    rows = [stacked(samples.front[chosen], samples.side[chosen])]
+    rows.append(np.asarray(network.predict(rows[0], verbose=0)))
+    if templates is not None:
+        rows.append(stacked(samples.front[chosen], templates[samples.yaw[chosen] // 10]))
+        rows.append(np.asarray(network.predict(rows[-1], verbose=0)))
+    columns = np.concatenate(rows, axis=1)[..., 0]
+    picture = np.concatenate(list(columns), axis=1)
+    large: NDArray[Any] = picture.repeat(_SHEET_SCALE, axis=0).repeat(_SHEET_SCALE, axis=1)
+    return (np.clip(large, 0, 1) * 255.0 + 0.5).astype(np.uint8)
