@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random people whom a passer-by would take for people, and how they are photographed.
+
+Plain NumPy data: shape, skin, hair, clothes (:func:`synthetic_person`), lights, cameras and backgrounds
+(:func:`random_shot`). Whoever draws them knows the whole truth about them.
+"""
+
+from .make import synthetic_person
+from .person import PersonAttributes, Prop, SyntheticPerson
+from .workshop import Workshop, open_workshop
+
+__all__ = ["PersonAttributes", "Prop", "SyntheticPerson", "Workshop", "open_workshop", "synthetic_person"]

