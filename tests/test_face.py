@@ -13,7 +13,8 @@ import skimage.data
 from faces import faces, models, nme, photo, read_pts
 from PIL import Image
 
-from holotalk_addon.errors import AssetError, FaceError
+from holotalk_addon import assets
+from holotalk_addon.errors import AssetError, FaceError, LeftOutError
 from holotalk_addon.face import (
     FaceModels,
     angles_from_rotation,
@@ -92,8 +93,11 @@ def test_a_missing_or_damaged_network_is_an_asset_error(tmp_path, content):
         Network(path)
 
 
-def test_a_damaged_predictor_is_an_asset_error(tmp_path):
-    (tmp_path / "a.dat").write_bytes(b"no predictor")
+@pytest.mark.parametrize("damage", ["empty", "other", "cut off"])
+def test_a_damaged_predictor_is_an_asset_error(tmp_path, damage):
+    with assets.find("shape_predictor_68").open("rb") as stream:
+        start = stream.read(1_000_000)
+    (tmp_path / "a.dat").write_bytes({"empty": b"", "other": b"no predictor", "cut off": start}[damage])
     with pytest.raises(AssetError, match=r"a\.dat"):
         FaceModels.load(lambda key: tmp_path / "a.dat")
 
@@ -296,10 +300,73 @@ def test_landmarks_against_hand_made_ones(name, most68, most_mesh):
     assert nme(landmarks68_from_mesh(face.mesh), truth) < most_mesh
 
 
+# Measured: 3.2 to 5.9 per cent, the largest along the jaw of a raised head.
 @pytest.mark.parametrize("name", ["astronaut", *PORTRAITS])
 def test_both_kinds_of_68_landmarks_agree(name):
     face = faces(name)[0]
-    assert nme(face.landmarks68, landmarks68_from_mesh(face.mesh)) < 8.0
+    read_off = landmarks68_from_mesh(face.mesh)
+    assert nme(face.landmarks68, read_off) < 6.5
+    eyes = np.linalg.norm(face.landmarks68[36] - face.landmarks68[45])
+    inner = np.linalg.norm(face.landmarks68[17:] - read_off[17:], axis=1).mean() / eyes
+    assert inner < 0.045
+
+
+# --- an add-on built without the 68-point model -----------------------------------------------------
+
+
+def find_without_68(key):
+    if key == "shape_predictor_68":
+        raise LeftOutError("This add-on was built without it.")
+    return assets.find(key)
+
+
+def test_without_the_68_point_model_the_landmarks_come_from_the_mesh():
+    assert models().landmarks68_source == "dlib"
+    without = FaceModels.load(find_without_68)
+    assert without.shape68 is None
+    assert without.landmarks68_source == "mesh"
+    face, usual = find_faces(photo("astronaut"), without)[0], faces("astronaut")[0]
+    assert np.array_equal(face.landmarks68, landmarks68_from_mesh(face.mesh))
+    assert face.landmarks68.shape == (68, 2)
+    assert not np.array_equal(face.landmarks68, usual.landmarks68)
+    for same in ("box", "mesh", "iris", "rotation"):
+        assert np.array_equal(getattr(face, same), getattr(usual, same)), same
+
+
+def test_a_missing_68_point_model_that_was_not_left_out_is_an_error():
+    def find(key):
+        if key == "shape_predictor_68":
+            raise AssetError("it is missing: run `holotalk assets`.")
+        return assets.find(key)
+
+    with pytest.raises(AssetError, match="it is missing"):
+        FaceModels.load(find)
+
+
+@pytest.mark.parametrize("name", ["astronaut", *PORTRAITS])
+def test_the_six_point_baseline_works_with_both_kinds_of_landmarks(name):
+    picture = photo(name)
+    (face,) = find_faces(picture, replace(models(), shape68=None))[:1]
+    usual = faces(name)[0]
+    angles = [
+        angles_from_rotation(pose_six_points(points, picture.focal_px, picture.width, picture.height))
+        for points in (face.landmarks68, usual.landmarks68)
+    ]
+    own = (usual.yaw, usual.pitch, usual.roll)
+    # Measured over 35 faces: apart by 4.0, 2.2 and 0.7 degrees in the mean, 13.1, 11.6 and 2.4 at most.
+    assert np.all(np.abs(np.subtract(*angles)) < (16, 14, 4))
+    assert np.abs(np.subtract(angles[0], own)).max() < 25
+
+
+def test_the_68_point_model_is_read_whatever_its_folder_is_called(tmp_path):
+    folder = tmp_path / "Jürgen 写真"
+    folder.mkdir()
+    (folder / "shape.dat").symlink_to(assets.find("shape_predictor_68"))
+    loaded = FaceModels.load(
+        lambda key: folder / "shape.dat" if key == "shape_predictor_68" else assets.find(key)
+    )
+    face = find_faces(photo("astronaut"), loaded)[0]
+    assert np.array_equal(face.landmarks68, faces("astronaut")[0].landmarks68)
 
 
 def test_the_table_of_twins_is_symmetric():

@@ -38,25 +38,27 @@ _FIRST = (0, 12, 26)
 _AGREEMENT = 0.02
 """Mean distance of those from their median, over the face's side, up to which they agree."""
 
-# Where two mesh points are named, the landmark lies between them. The usual table, made symmetric, and
-# corrected where dlib's landmarks on 23 frontal faces lay elsewhere (jaw 2-7, brow's inner end, 28, 55, 59).
+# Where two mesh points are named, the landmark lies between them. The usual table, made symmetric. Where on
+# 29 faces turned by less than 20 degrees dlib's landmarks lay nearer to another point or to the middle of
+# two neighbours, and such a choice held on photos that it was not made on, it was taken.
 _MESH_TWINS: tuple[tuple[int, ...], ...] = (
     # jaw
-    (127,), (234,), (132,), (58,), (172,), (136,), (149,), (148,), (152,),
-    (377,), (378,), (365,), (397,), (288,), (361,), (454,), (356,),
+    (127,), (234, 137), (132, 137), (215,), (172,), (136,), (149,), (148, 176), (152,),
+    (377, 400), (378,), (365,), (397,), (435,), (361, 366), (454, 366), (356,),
     # brows
-    (70,), (63,), (105,), (66,), (107, 55),
-    (336, 285), (296,), (334,), (293,), (300,),
+    (70, 156), (63,), (105, 52), (66, 65), (107, 55),
+    (336, 285), (296, 295), (334, 282), (293,), (300, 383),
     # nose
-    (168, 6), (197,), (5,), (4,),
-    (75,), (97,), (2,), (326,), (305,),
+    (168, 6), (197,), (5, 195), (4,),
+    (60, 98), (97,), (2, 164), (326,), (290, 327),
     # eyes
-    (33,), (160,), (158,), (133,), (153,), (144,),
-    (362,), (385,), (387,), (263,), (373,), (380,),
+    (33,), (160, 159), (158,), (133,), (153,), (144,),
+    (362,), (385,), (387, 386), (263,), (373,), (380,),
     # outer lips
-    (61,), (39,), (37,), (0,), (267,), (269,), (291,), (321, 405), (314,), (17,), (84,), (91, 181),
+    (61,), (39, 74), (37,), (0,), (267,), (269, 304), (291,),
+    (321, 406), (313, 315), (16, 18), (83, 85), (91, 182),
     # inner lips
-    (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
+    (78,), (82,), (13,), (312,), (308,), (317,), (14, 15), (87,),
 )  # fmt: skip
 
 
@@ -108,8 +110,10 @@ def landmarks68(
 
 def landmarks68_from_mesh(mesh: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(68, 2) the same landmarks read off the mesh (468, 3): robust on turned and hidden faces, where
-    dlib's fail; on frontal ones they differ from them by a few per cent of the eyes' distance, most
-    along the jaw, whose landmarks the 68-point scheme slides along the visible outline.
+    dlib's fail. Median difference from them over 35 faces turned by less than 35 degrees: 3.4 % of the
+    distance between the outer eye corners, 2.7 % without the jaw, whose landmarks the 68-point scheme slides
+    along the visible outline. Against hand-made marks of three faces: 9.6, 5.3 and 11.7 % (dlib's: 7.2, 4.0
+    and 11.8 %).
     """
     points = np.asarray(mesh, dtype=np.float64)[:, :2]
     return np.array([points[list(twins)].mean(axis=0) for twins in _MESH_TWINS], dtype=np.float64)
