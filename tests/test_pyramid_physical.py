@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The pyramid, proved physically: a screen and four mirrors, looked at from all four sides.
 
-The frame made for a lettered head is shown by an emissive plane; four perfect mirrors stand on it (or
-below it) at 45 degrees; a camera at each side must see what a camera at that side of the head itself sees.
+The frame made for a lettered head is shown by the virtual pyramid's own screen; its four sheets stand on it
+(or below it) where they are for the user, but are perfect mirrors here, traced ray by ray; a camera at each
+side must see what a camera at that side of the head itself sees.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pyramid_parts import mirrors, perfect_mirror, undress
 from scipy.optimize import minimize
 from skimage.metrics import structural_similarity
 from stand_in_head import stand_in_head
@@ -21,11 +23,11 @@ from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import render_hologram, render_views
+from holotalk_addon.scene.virtual_pyramid import build_virtual_pyramid, metres_per_pixel, mirror_corners
 
 SIZE = 480
 # The head as seen by somebody who stands at its front, at its +x side, behind it, at its -x side.
 HEAD_YAWS = (0.0, -90.0, 180.0, 90.0)
-UNIT = 0.01  # metres of the built pyramid for a pixel of the screen
 
 
 @pytest.mark.parametrize("screen", ["up", "down"])
@@ -61,34 +63,19 @@ def test_each_side_of_the_pyramid_shows_that_side_of_the_head(screen, tmp_path):
 def _look_at_pyramid(layout, folder):
     """What four viewers see in the mirrors: a list of (h, w, 3) pictures, front, +x, back, -x."""
     a, h, w = layout.half_gap, layout.panel_height, layout.panel_width
-    facing_up = layout.screen == "up"
-    scene = bpy.context.scene
-    # The screen, life-size in its own plane. Facing down, it was turned over about its x axis.
-    half = layout.size / 2
-    corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
-    points = [(x, y, 0.0) if facing_up else (x, -y, h) for x, y in corners]
-    plane = _add_mesh(scene, "Screen", points, _screen_material(folder / "frame.png"))
-    uvs = plane.data.uv_layers.new(name="UVMap")
-    for loop, uv in zip(uvs.uv, [(0, 0), (1, 0), (1, 1), (0, 1)], strict=True):
-        loop.vector = uv
-    mirror = _mirror_material()
-    low, high = (a, a + h) if facing_up else (a + h, a)
-    front = [(-low, -low, 0.0), (low, -low, 0.0), (high, -high, h), (-high, -high, h)]
-    for k in range(4):
-        _add_mesh(scene, f"Mirror {k}", [_quarter_turns(p, k) for p in front], mirror)
-
-    world = bpy.data.worlds.new("Dark")
-    world.color = (0, 0, 0)
-    if bpy.app.version < (5, 0, 0):
-        world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.0
-    scene.world = world
+    scene = build_virtual_pyramid(layout, folder / "frame.png")
+    undress(scene)
+    unit = metres_per_pixel(layout)
+    mirror = perfect_mirror()
+    for sheet, corners in zip(mirrors(scene), mirror_corners(layout), strict=True):
+        placed = np.array([vertex.co for vertex in sheet.data.vertices])
+        base = placed[0, 2] - corners[0, 2] * unit
+        np.testing.assert_allclose(placed, corners * unit + (0.0, 0.0, base), atol=1e-6)
+        sheet.data.materials[0] = mirror
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 16, False
     scene.cycles.max_bounces = scene.cycles.glossy_bounces = 3
     scene.render.resolution_x, scene.render.resolution_y = w, h
-    scene.view_settings.view_transform = "Standard"
-    scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
 
     # The mirror image stands upright in the plane y = -a; the viewer, at the height of its
@@ -102,12 +89,13 @@ def _look_at_pyramid(layout, folder):
     scene.camera = viewer
     pictures = []
     for k in range(4):
-        viewer.location = np.multiply(_quarter_turns((0.0, -distance, h / 2), k), UNIT)
+        middle = np.multiply(_quarter_turns((0.0, -distance, h / 2), k), unit)
+        viewer.location = (middle[0], middle[1], middle[2] + base)
         viewer.rotation_euler = (np.pi / 2, 0.0, k * np.pi / 2)
         path = folder / f"seen_{layout.screen}_{k}.png"
         scene.render.filepath = str(path)
         with quiet():
-            bpy.ops.render.render(write_still=True)
+            bpy.ops.render.render(scene=scene.name, write_still=True)
         picture = np.asarray(Image.open(path).convert("RGB")) * _mirror_outline(layout)[..., None]
         pictures.append(_crop_to_head(picture))
     return pictures
@@ -129,43 +117,6 @@ def _quarter_turns(point, count):
     for _ in range(count):
         x, y = -y, x
     return (x, y, z)
-
-
-def _add_mesh(scene, name, points, material):
-    mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata([np.multiply(p, UNIT) for p in points], [], [(0, 1, 2, 3)])
-    mesh.materials.append(material)
-    obj = bpy.data.objects.new(name, mesh)
-    scene.collection.objects.link(obj)
-    return obj
-
-
-def _nodes(name):
-    material = bpy.data.materials.new(name)
-    if bpy.app.version < (5, 0, 0):
-        material.use_nodes = True
-    tree = material.node_tree
-    tree.nodes.clear()
-    return material, tree, tree.nodes.new("ShaderNodeOutputMaterial")
-
-
-def _screen_material(path):
-    material, tree, output = _nodes("Screen")
-    texture = tree.nodes.new("ShaderNodeTexImage")
-    texture.image = bpy.data.images.load(str(path))
-    emission = tree.nodes.new("ShaderNodeEmission")
-    tree.links.new(texture.outputs["Color"], emission.inputs["Color"])
-    tree.links.new(emission.outputs[0], output.inputs["Surface"])
-    return material
-
-
-def _mirror_material():
-    material, tree, output = _nodes("Mirror")
-    glossy = tree.nodes.new("ShaderNodeBsdfAnisotropic")
-    glossy.inputs["Roughness"].default_value = 0.0
-    glossy.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    tree.links.new(glossy.outputs[0], output.inputs["Surface"])
-    return material
 
 
 def _crop_to_head(picture):
