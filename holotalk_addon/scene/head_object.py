@@ -18,6 +18,8 @@ from .own import role_of, tag
 HEAD_NAME = "HoloTalk Head"
 UV_NAME = "UVMap"
 SEEN_GROUP = "HoloTalk seen"
+PHOTO_EXPRESSION = "holotalk_photo_expression"
+"""Custom property of the mesh: the strengths of the 52 expressions that the photo shows."""
 
 
 def make_head_object(head: Head, collection: Any) -> Any:
@@ -151,6 +153,7 @@ def _keep_small_parts(mesh: Any, head: Head) -> None:
 def _add_shape_keys(obj: Any, head: Head) -> None:
     obj.shape_key_add(name="Basis", from_mix=False)
     obj.data.shape_keys.name = HEAD_NAME
+    obj.data[PHOTO_EXPRESSION] = [float(strength) for strength in head.expression]
     for name, delta, strength in zip(
         head.expression_names, head.expression_deltas, head.expression, strict=True
     ):

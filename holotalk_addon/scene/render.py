@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -155,25 +156,44 @@ def _curves_of(block: Any) -> int:
     )
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """Which frames of which views make the panels."""
+
+    wanted: dict[int, list[int]]
+    """The frames to render, by the number of the view."""
+    needed: list[list[int]]
+    """Four rows: which of the frames a panel shows, picture by picture."""
+    source: list[int]
+    """Which view each of the four panels takes its pictures from."""
+
+
+def _plan(hologram: HologramScene, shown: range) -> _Plan:
+    """What has to be rendered to show these frames of the loop."""
+    first, total = FIRST_FRAME, hologram.motion.frames
+    if fast_way_holds(hologram):
+        # Camera k sees the head turned back by k quarters: as camera 0 does k quarters earlier.
+        needed = [[first + (f - first - k * total // 4) % total for f in shown] for k in range(4)]
+        return _Plan({0: sorted({f for row in needed for f in row})}, needed, [0, 0, 0, 0])
+    still = hologram.motion.kind == "still" and not _anything_animated(hologram)
+    row = [first] * len(shown) if still else list(shown)
+    wanted = {view: sorted(set(row)) for view in range(len(hologram.views))}
+    return _Plan(wanted, [row] * 4, [k % len(hologram.views) for k in range(4)])
+
+
+def view_frames(hologram: HologramScene) -> int:
+    """How many pictures of single views the video of the whole loop takes."""
+    shown = range(FIRST_FRAME, FIRST_FRAME + hologram.motion.frames)
+    return sum(len(frames) for frames in _plan(hologram, shown).wanted.values())
+
+
 def _render_panels(
     hologram: HologramScene, folder: Path, shown: range, progress: Progress
 ) -> list[list[Path]]:
     """Render what the panels need; returns for each of the four its pictures, frame by frame."""
-    first, total = FIRST_FRAME, hologram.motion.frames
-    fast = fast_way_holds(hologram)
-    if fast:
-        # Camera k sees the head turned back by k quarters: as camera 0 does k quarters earlier.
-        needed = [[first + (f - first - k * total // 4) % total for f in shown] for k in range(4)]
-        wanted = {0: sorted({f for row in needed for f in row})}
-        source = [0, 0, 0, 0]
-    else:
-        still = hologram.motion.kind == "still" and not _anything_animated(hologram)
-        row = [first] * len(shown) if still else list(shown)
-        needed = [row] * 4
-        source = [k % len(hologram.views) for k in range(4)]
-        wanted = {view: sorted(set(row)) for view in range(len(hologram.views))}
-    count, done = sum(len(frames) for frames in wanted.values()), 0
-    for view, frames in wanted.items():
+    plan = _plan(hologram, shown)
+    count, done = sum(len(frames) for frames in plan.wanted.values()), 0
+    for view, frames in plan.wanted.items():
         scene = bpy.data.scenes[hologram.views[view]]
         render_frames(
             scene,
@@ -182,7 +202,7 @@ def _render_panels(
             _portion(progress, VIEWS_SHARE * done / count, VIEWS_SHARE * (done + len(frames)) / count),
         )
         done += len(frames)
-    return [[folder / f"{source[k]}_{f:05d}.png" for f in needed[k]] for k in range(4)]
+    return [[folder / f"{plan.source[k]}_{f:05d}.png" for f in plan.needed[k]] for k in range(4)]
 
 
 def _anything_animated(hologram: HologramScene) -> bool:

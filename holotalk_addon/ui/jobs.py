@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work that goes on behind the window: told of its progress, stopped by Esc, ended in one place.
+
+A job is begun and then asked now and then by a timer of the modal operator that owns it; where there is no
+window the same job runs straight through.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ..pipeline import Tell
+
+TICK_SECONDS = 0.1
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user's wish
+    """The user stopped it."""
+
+
+class Job(Protocol):
+    """What the modal operator asks of a job."""
+
+    stage: str
+    """What it does now, for the user."""
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, 0..1."""
+
+    @property
+    def done(self) -> bool:
+        """Whether :meth:`result` may be called."""
+
+    def begin(self) -> None:
+        """Start it; returns at once."""
+
+    def cancel(self) -> None:
+        """Stop it, and leave nothing of it behind."""
+
+    def result(self) -> Any:
+        """What it made; raises what went wrong."""
+
+    def run(self) -> Any:
+        """All of it at once, where there is no window to keep alive; returns the result."""
+
+
+class ThreadJob:
+    """Work without ``bpy`` in a thread of its own: Blender's window stays alive."""
+
+    def __init__(self, work: Callable[[Tell], Any], shares: dict[str, float]) -> None:
+        """Prepare the work.
+
+        Args:
+            work: told a :data:`~..pipeline.Tell` to call with its stages.
+            shares: about how much of the time each stage takes, in order; their sum is 1.
+
+        """
+        self.stage = next(iter(shares), "")
+        self.fraction = 0.0
+        self._work = work
+        self._shares = shares
+        self._stop = threading.Event()
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._go, name="HoloTalk", daemon=True)
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Have the work end at the next word of its progress; its result is dropped."""
+        self._stop.set()
+
+    def result(self) -> Any:
+        """What the work returned; raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def run(self) -> Any:
+        """Do the work here and now."""
+        return self._work(self._tell)
+
+    def _go(self) -> None:
+        try:
+            self._value = self._work(self._tell)
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            self._error = error
+
+    def _tell(self, stage: str, part: float) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        before = 0.0
+        for name, share in self._shares.items():
+            if name == stage:
+                self.stage = stage
+                self.fraction = min(1.0, before + share * part)
+                return
+            before += share
+
+
+class RenderJob:
+    """A render: in a second Blender where there is a window, else straight through in this one."""
+
+    stage = "Rendering"
+
+    def __init__(self, output: Path, scratch: Path | None) -> None:
+        """Prepare a render of the open file's hologram to ``output`` (.mp4 or .png)."""
+        self._output = output
+        self._scratch = scratch
+        self._render: Any = None
+
+    def begin(self) -> None:
+        """Start the second Blender."""
+        from ..scene.background import BackgroundRender
+
+        self._render = BackgroundRender(self._output, self._scratch)
+        self._render.begin()
+
+    @property
+    def fraction(self) -> float:
+        """How much is rendered, 0..1."""
+        return 0.0 if self._render is None else float(self._render.fraction)
+
+    @property
+    def done(self) -> bool:
+        """Whether the second Blender has ended."""
+        return self._render is None or bool(self._render.done)
+
+    def cancel(self) -> None:
+        """Stop the second Blender; an output of earlier stays as it was."""
+        if self._render is not None:
+            self._render.cancel()
+
+    def result(self) -> float:
+        """Put the output in its place; returns the seconds that the whole video takes."""
+        return float(self._render.result())
+
+    def run(self) -> float:
+        """Render in this Blender."""
+        from ..outputs import check_output
+        from ..scene.background import render_here
+
+        return render_here(check_output(self._output, (".mp4", ".png")))

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The head: expressions, exports; and the cut template of the pyramid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+
+from ..errors import OptionError
+from ..head.expressions import PRESETS, preset_strengths
+from .operator_base import HoloTalkOperator
+from .settings import current_settings, head_keys, head_object
+
+FORMATS = (
+    ("GLB", "GLB", "For the web, games and phones: texture and 52 expressions in one file"),
+    ("OBJ", "OBJ", "For nearly every 3D program: mesh, material and texture, with the expression of now"),
+    ("PLY", "PLY", "Coloured points and faces, for scanning and printing programs"),
+)
+PHOTO = "PHOTO"
+
+
+class HOLOTALK_OT_expression(HoloTalkOperator, bpy.types.Operator):
+    """Give the head this expression"""
+
+    bl_idname = "holotalk.expression"
+    bl_label = "Set Expression"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    preset: bpy.props.EnumProperty(
+        name="Expression",
+        items=(
+            (PHOTO, "As in the photo", "The expression that the photo shows"),
+            *((name.upper(), name.capitalize(), "") for name in PRESETS),
+        ),
+        default="NEUTRAL",
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a head with its expressions."""
+        return _head_is_there(cls)
+
+    def run(self, context: Any) -> set[str]:
+        """Set the sliders; those that turn the eyes stay, but for the photo's own."""
+        from ..scene.head_object import PHOTO_EXPRESSION
+
+        keys = [key for key in head_keys().key_blocks if key != head_keys().reference_key]
+        names = [key.name for key in keys]
+        if self.preset == PHOTO:
+            strengths = list(head_object().data.get(PHOTO_EXPRESSION, ()))
+            if len(strengths) != len(keys):
+                raise OptionError("The head's sliders were added to or removed: set them by hand.")
+        else:
+            strengths = preset_strengths(self.preset.lower(), names)
+        for key, strength in zip(keys, strengths, strict=True):
+            if self.preset == PHOTO or not key.name.startswith("eyeLook"):
+                key.value = strength
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
+    """Write the head to a file for other programs"""
+
+    bl_idname = "holotalk.export"
+    bl_label = "Export Head"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    format: bpy.props.EnumProperty(name="Format", items=FORMATS)
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.glb;*.obj;*.ply", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a head with its expressions."""
+        return _head_is_there(cls)
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask where it goes."""
+        photo = current_settings(context).photo_path()
+        self.filepath = str(photo.with_name(f"{photo.stem} head.{self.format.lower()}"))
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: Any) -> set[str]:
+        """Write it."""
+        from ..outputs import spare
+        from ..scene.export import check_export_path, export_head
+        from ..scene.head_object import read_head
+
+        if not self.filepath:
+            raise OptionError("The export has no name yet: give the path of a .glb, .obj or .ply file.")
+        path = Path(bpy.path.abspath(self.filepath))
+        if not path.suffix:
+            path = path.with_suffix(f".{self.format.lower()}")
+        check_export_path(path)
+        if path.suffix.lower() == ".blend":
+            raise OptionError("A .blend holds the whole file: use File > Save As instead.")
+        spare(current_settings(context).photo_path(), path, path.with_name(f"{path.stem}_texture.png"))
+        written = export_head(read_head(head_object()), path)
+        context.window_manager.holotalk.message = f"{written[0].name} is written."
+        self.report({"INFO"}, f"{written[0].name} is written")
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_save_template(HoloTalkOperator, bpy.types.Operator):
+    """Save a drawing to print and cut the pyramid after, for the screen's true size"""
+
+    bl_idname = "holotalk.save_template"
+    bl_label = "Save Cut Template"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.svg", options={"HIDDEN"})
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask where it goes."""
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        self.filepath = str(folder / "pyramid.svg")
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: Any) -> set[str]:
+        """Write it."""
+        from ..hologram.template import template_svg
+        from ..outputs import check_output, write_text
+
+        if not self.filepath:
+            raise OptionError("The template has no name yet: give the path of an .svg file.")
+        settings = current_settings(context)
+        path = check_output(Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".svg"))), (".svg",))
+        width, height = settings.screen_mm
+        write_text(path, template_svg((width, height), settings.gap, settings.screen.lower()))
+        context.window_manager.holotalk.message = f"{path.name} is saved: print it at 100 %."
+        self.report({"INFO"}, f"{path.name} is saved")
+        return {"FINISHED"}
+
+
+def _head_is_there(cls: Any) -> bool:
+    if head_keys() is None:
+        cls.poll_message_set("Generate a hologram first")
+        return False
+    return True
+
+
+CLASSES = (HOLOTALK_OT_expression, HOLOTALK_OT_export, HOLOTALK_OT_save_template)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main buttons: generate the hologram, preview a frame, render the video; and stopping them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..errors import OptionError
+from . import session
+from .jobs import Job, RenderJob, ThreadJob
+from .operator_base import HoloTalkOperator, JobOperator
+from .operators_photo import LOADING, idle, take_faces
+from .preferences import scratch_folder
+from .settings import copy_settings, current_settings, hologram_scene, layout_of, motion_of
+from .viewport import show_hologram
+
+if TYPE_CHECKING:
+    from ..pipeline import Tell
+
+GENERATE_SHARES = {
+    LOADING: 0.12,
+    "Reading the photo": 0.03,
+    "Finding the face": 0.12,
+    "Separating the person": 0.03,
+    "Fitting the head": 0.04,
+    "Projecting the photo": 0.16,
+    "Completing the head": 0.5,
+}
+"""About the time each stage takes on two cores."""
+PREVIEW_NAME = "HoloTalk preview.png"
+
+
+class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
+    """Make a 3D head of the person in the photo, and the hologram's scene with four cameras"""
+
+    bl_idname = "holotalk.generate"
+    bl_label = "Generate Hologram"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    job_name = "GENERATE"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a photo."""
+        if not current_settings(context).photo:
+            cls.poll_message_set("Choose a photo first")
+            return False
+        return idle(cls)
+
+    def start(self, context: Any) -> Job:
+        """Everything up to the textured head happens in a thread."""
+        settings = current_settings(context)
+        layout_of(settings), motion_of(settings)  # what cannot work is said before the work
+        path, number, complete = settings.photo_path(), settings.face_number, settings.complete.lower()
+
+        def work(tell: Tell) -> Any:
+            from ..pipeline import Stages, person_from_photo
+
+            stages = Stages(tell)
+            with stages.stage(LOADING):
+                tools = session.current().tools()
+            return person_from_photo(path, tools, stages, number, complete)
+
+        return ThreadJob(work, GENERATE_SHARES)
+
+    def finish(self, context: Any, result: Any) -> set[str]:
+        """Build the scene from the head."""
+        from ..pipeline import Stages, build_hologram
+
+        settings = current_settings(context)
+        first = hologram_scene() is None
+        take_faces(settings, result.photo, result.faces)
+        build_hologram(
+            result.head,
+            layout_of(settings),
+            motion_of(settings),
+            settings.sides.lower(),
+            settings.engine.lower(),
+            Stages(),
+        )
+        scene = hologram_scene()
+        if first:
+            copy_settings(settings, scene.holotalk)
+        show_hologram(context, scene, first=first)
+        state = context.window_manager.holotalk
+        state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
+        for warning in result.warnings:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_cancel(HoloTalkOperator, bpy.types.Operator):
+    """Stop what HoloTalk does now; nothing is changed"""
+
+    bl_idname = "holotalk.cancel"
+    bl_label = "Cancel"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Something must be at work."""
+        return session.current().job is not None
+
+    def run(self, context: Any) -> set[str]:
+        """Ask the modal operator to stop; it does at its next tick."""
+        context.window_manager.holotalk.cancel_asked = True
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_preview_frame(JobOperator, bpy.types.Operator):
+    """Render one frame as the phone will show it, and estimate how long the whole video takes"""
+
+    bl_idname = "holotalk.preview_frame"
+    bl_label = "Preview Frame"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    job_name = "PREVIEW"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram."""
+        return hologram_is_there(cls) and idle(cls)
+
+    def start(self, context: Any) -> Job:
+        """Render a still into the add-on's own folder."""
+        folder = scratch_folder()
+        return RenderJob(folder / PREVIEW_NAME, folder)
+
+    def finish(self, context: Any, result: Any) -> set[str]:
+        """Show the still and the estimate."""
+        state = context.window_manager.holotalk
+        state.preview, state.estimate = str(scratch_folder() / PREVIEW_NAME), result
+        state.message = f"The whole video takes about {duration(result)}."
+        self.report({"INFO"}, f"The whole video takes about {duration(result)}")
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
+    """Render the looping video for the pyramid; Blender stays free meanwhile"""
+
+    bl_idname = "holotalk.render_video"
+    bl_label = "Render Video"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="Video", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.mp4", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram."""
+        return hologram_is_there(cls) and idle(cls)
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask where the video goes."""
+        if not self.filepath:
+            settings = current_settings(context)
+            before, photo = settings.video, settings.photo_path()
+            self.filepath = before or str(photo.with_name(f"{photo.stem} hologram.mp4"))
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: Any) -> set[str]:
+        """Begin in the background where there is a window, else render here."""
+        if not self.filepath:
+            raise OptionError("The video has no name yet: give the path of an .mp4 file.")
+        path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".mp4")))
+        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+            seconds = RenderJob(path, scratch_folder()).run()
+            return _rendered(self, context, path, seconds)
+        bpy.ops.holotalk.render_behind("INVOKE_DEFAULT", filepath=str(path))
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
+    """Render the video in a second Blender"""
+
+    bl_idname = "holotalk.render_behind"
+    bl_label = "Render Video Behind the Window"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+    job_name = "RENDER"
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram."""
+        return hologram_is_there(cls) and idle(cls)
+
+    def start(self, context: Any) -> Job:
+        """Make the job."""
+        return RenderJob(Path(self.filepath), scratch_folder())
+
+    def finish(self, context: Any, result: Any) -> set[str]:
+        """Say where the video is."""
+        return _rendered(self, context, Path(self.filepath), result)
+
+
+def _rendered(operator: Any, context: Any, path: Path, seconds: float) -> set[str]:
+    current_settings(context).video = str(path)
+    context.window_manager.holotalk.message = f"{path.name} is ready ({duration(seconds)})."
+    operator.report({"INFO"}, f"{path.name} is ready")
+    return {"FINISHED"}
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min``, ``1 h 5 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def hologram_is_there(cls: Any) -> bool:
+    """For polls: whether there is a hologram; says so where there is none."""
+    if hologram_scene() is None:
+        cls.poll_message_set("Generate a hologram first")
+        return False
+    return True
+
+
+@persistent
+def stop_before_load(*_: object) -> None:
+    """Another file is opened: what is at work for this one ends."""
+    own = session.current()
+    if own.job is not None:
+        own.job.cancel()
+        own.job = None
+
+
+@persistent
+def forget_run(*_: object) -> None:
+    """Another file was opened: messages about the former one go."""
+    state = bpy.context.window_manager.holotalk
+    for name in ("job", "stage", "message", "error", "details", "preview"):
+        setattr(state, name, "")
+    state.progress = state.estimate = 0.0
+    state.cancel_asked = False
+
+
+CLASSES = (
+    HOLOTALK_OT_generate,
+    HOLOTALK_OT_cancel,
+    HOLOTALK_OT_preview_frame,
+    HOLOTALK_OT_render_video,
+    HOLOTALK_OT_render_behind,
+)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at the hologram before it is rendered: the four panels in the viewport, the virtual pyramid, the
+preview in a window of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+
+from ..errors import HoloTalkError
+from ..scene.own import find_by_role, tag
+from . import session
+from .operator_base import HoloTalkOperator, redraw
+from .operators_hologram import PREVIEW_NAME, hologram_is_there
+from .operators_photo import idle
+from .preferences import scratch_folder
+from .settings import current_settings, hologram_scene
+from .viewport import look_through_camera, open_image, show_hologram
+
+PREVIEW_ROLE = "preview"
+PYRAMID_ROLE = "pyramid scene"
+
+
+class HOLOTALK_OT_show_panels(HoloTalkOperator, bpy.types.Operator):
+    """Show the four panels of the video in the corner of the 3D viewport, live; click again to hide them"""
+
+    bl_idname = "holotalk.show_panels"
+    bl_label = "Show Panels"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram, and a window."""
+        if bpy.app.background:
+            cls.poll_message_set("There is no window")
+            return False
+        return hologram_is_there(cls)
+
+    def run(self, context: Any) -> set[str]:
+        """Show or hide."""
+        from ..scene.hologram_scene import find_hologram
+        from .panels_overlay import PanelsOverlay
+
+        own = session.current()
+        if own.overlay is None:
+            own.overlay = PanelsOverlay(find_hologram)
+        if own.overlay.is_shown():
+            own.overlay.remove()
+        else:
+            own.overlay.add()
+        redraw(context, every_region=True)
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_show_hologram(HoloTalkOperator, bpy.types.Operator):
+    """Show the hologram's scene in this window"""
+
+    bl_idname = "holotalk.show_hologram"
+    bl_label = "Show Hologram"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram."""
+        return hologram_is_there(cls)
+
+    def run(self, context: Any) -> set[str]:
+        """Switch the window to it."""
+        show_hologram(context, hologram_scene(), first=True)
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_virtual_pyramid(HoloTalkOperator, bpy.types.Operator):
+    """Look at the hologram as it will stand on the phone: a scene with the screen and the four mirrors"""
+
+    bl_idname = "holotalk.virtual_pyramid"
+    bl_label = "Virtual Pyramid"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a hologram."""
+        return hologram_is_there(cls) and idle(cls)
+
+    def run(self, context: Any) -> set[str]:
+        """Build it around the rendered video, or around a frame rendered now."""
+        from ..scene.background import render_here
+        from ..scene.hologram_scene import find_hologram
+        from ..scene.virtual_pyramid import build_virtual_pyramid
+
+        hologram = find_hologram()
+        if hologram is None:
+            raise HoloTalkError("Parts of the hologram are missing: generate it again.")
+        settings = current_settings(context)
+        picture = Path(bpy.path.abspath(settings.video)) if settings.video else None
+        if picture is None or not picture.is_file():
+            picture = scratch_folder() / PREVIEW_NAME
+            render_here(picture)
+        width, height = settings.screen_mm
+        scene = build_virtual_pyramid(hologram.layout, picture, (width, height))
+        window = context.window or next(iter(context.window_manager.windows), None)
+        if window is not None:
+            look_through_camera(window, scene, "RENDERED")
+        return {"FINISHED"}
+
+
+class HOLOTALK_OT_show_preview(HoloTalkOperator, bpy.types.Operator):
+    """Show the preview frame in a window of its own"""
+
+    bl_idname = "holotalk.show_preview"
+    bl_label = "Enlarge Preview"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be one, and a window."""
+        return bool(context.window_manager.holotalk.preview) and not bpy.app.background
+
+    def run(self, context: Any) -> set[str]:
+        """Open it."""
+        path = Path(context.window_manager.holotalk.preview)
+        if not path.is_file():
+            raise HoloTalkError("The preview is gone: press Preview Frame again.")
+        former = find_by_role(bpy.data.images, PREVIEW_ROLE)
+        if former is not None:
+            bpy.data.images.remove(former)
+        image = bpy.data.images.load(str(path))
+        image.name = "HoloTalk Preview"
+        image.pack()
+        open_image(context, tag(image, PREVIEW_ROLE))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HOLOTALK_OT_show_panels,
+    HOLOTALK_OT_show_hologram,
+    HOLOTALK_OT_virtual_pyramid,
+    HOLOTALK_OT_show_preview,
+)

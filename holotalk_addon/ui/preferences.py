@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences, and what is inside it under which licence."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+PACKAGE = __package__.rpartition(".")[0]
+"""The add-on's own package: Blender names it ``bl_ext.<repository>.holotalk``."""
+
+SIZE_PRESETS = (
+    ("PHONE", "Phone", "1080 x 1080 pixels: any phone", 0),
+    ("TABLET", "Tablet", "1536 x 1536 pixels: most tablets and laptops", 1),
+    ("SQUARE_2160", "Square 2160", "2160 x 2160 pixels: 4K screens, large pyramids", 2),
+    ("CUSTOM", "Custom", "Your own number of pixels", 3),
+)
+PRESET_PIXELS = {"PHONE": 1080, "TABLET": 1536, "SQUARE_2160": 2160}
+
+
+class HOLOTALK_AP_preferences(bpy.types.AddonPreferences):
+    """What holds for all files."""
+
+    bl_idname = PACKAGE
+
+    cache_folder: bpy.props.StringProperty(
+        name="Cache folder",
+        description="Where pictures of a render are kept while it goes on. Empty: Blender's own folder "
+        "for this add-on",
+        subtype="DIR_PATH",
+        default="",
+    )
+    size_preset: bpy.props.EnumProperty(
+        name="Screen size",
+        description="The size that a new hologram has",
+        items=SIZE_PRESETS[:3],
+        default="PHONE",
+    )
+    show_training: bpy.props.BoolProperty(
+        name="Training data",
+        description="Show the panel that renders labelled training data, for researchers",
+        default=False,
+    )
+
+    def draw(self, context: Any) -> None:
+        """Draw the preferences page."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "size_preset")
+        layout.prop(self, "cache_folder")
+        layout.prop(self, "show_training")
+        layout.separator()
+        box = layout.box()
+        box.label(text="Everything runs on this computer; no picture leaves it.", icon="LOCKED")
+        box.label(text="What is inside, and under which licence:")
+        column = box.column(align=True)
+        column.scale_y = 0.8
+        for line in licence_lines():
+            column.label(text=line)
+
+
+def licence_lines() -> list[str]:
+    """A line for each part that the add-on carries, and the note on the 68-point model if it is there."""
+    from .. import assets
+
+    lines = ["HoloTalk: GPL-3.0-or-later"]
+    for package in assets.PACKAGES:
+        for licence in sorted({file.licence for file in package.files if is_inside(package, file)}):
+            lines.append(f"{package.name} {package.version}: {licence}")
+    lines.append("OpenCV, Pillow, dlib, LiteRT: Apache-2.0, MIT-CMU, BSL-1.0, Apache-2.0")
+    return lines
+
+
+def is_inside(package: Any, file: Any) -> bool:
+    """Whether a file of third-party data serves the add-on when it runs (others serve its making alone)."""
+    return file.key != "face_descriptor"
+
+
+def preferences(context: Any = None) -> Any:
+    """The add-on's preferences, or None where it is not enabled as an add-on."""
+    addon = (context or bpy.context).preferences.addons.get(PACKAGE)
+    return None if addon is None else addon.preferences
+
+
+def scratch_folder() -> Path:
+    """The folder for what goes again: of the preferences, else Blender's own one for this add-on.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    own = preferences()
+    if own is not None and own.cache_folder:
+        folder = Path(bpy.path.abspath(own.cache_folder))
+    elif PACKAGE.startswith("bl_ext."):
+        folder = Path(bpy.utils.extension_path_user(PACKAGE, create=True))
+    else:
+        folder = Path(tempfile.gettempdir()) / "holotalk"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+CLASSES = (HOLOTALK_AP_preferences,)

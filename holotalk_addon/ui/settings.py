@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a hologram (saved with the scene) and the state of the work (not saved).
+
+Before there is a hologram the settings are those of the user's scene; once there is one, those of the
+hologram's own scene, so that they are the same wherever the panel is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ..errors import HoloTalkError
+from ..scene.own import find_by_role
+from . import session
+from .preferences import PRESET_PIXELS, SIZE_PRESETS
+
+if TYPE_CHECKING:
+    from ..hologram.layout import PyramidLayout
+    from ..hologram.motion import LoopMotion
+
+
+def look_changed(settings: Any, _context: Any) -> None:
+    """Bring the hologram up to date with its settings; the head is left as it is."""
+    if session.current().copying:
+        return
+    from ..scene.hologram_scene import find_hologram, update_hologram
+
+    hologram = find_hologram()
+    if hologram is None or hologram.hologram != settings.id_data.name:
+        return
+    state = bpy.context.window_manager.holotalk
+    state.error = state.details = ""
+    try:
+        layout, motion = layout_of(settings), motion_of(settings)
+        update_hologram(hologram, layout, motion, settings.sides.lower(), settings.engine.lower())
+    except HoloTalkError as error:
+        state.error = str(error)
+
+
+def photo_changed(settings: Any, _context: Any) -> None:
+    """Another photo: what was found in the former one is forgotten."""
+    settings.forget_faces()
+
+
+def gaze_changed(settings: Any, _context: Any) -> None:
+    """Turn the eyes of the head."""
+    from ..head.expressions import gaze_strengths
+
+    keys = head_keys()
+    if keys is None or session.current().copying:
+        return
+    for name, strength in gaze_strengths(*settings.gaze).items():
+        if name in keys.key_blocks:
+            keys.key_blocks[name].value = strength
+
+
+class HOLOTALK_PG_face(bpy.types.PropertyGroup):
+    """One face that was found in the photo."""
+
+    box: bpy.props.FloatVectorProperty(
+        name="Box", description="x, y, width, height as shares of the photo's width and height", size=4
+    )
+    yaw: bpy.props.FloatProperty(name="Yaw", description="Degrees")
+    pixels: bpy.props.IntProperty(name="Width", description="Pixels")
+    warnings: bpy.props.StringProperty(name="Warnings")
+
+
+class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
+    """What the user chose for a hologram."""
+
+    photo: bpy.props.StringProperty(
+        name="Photo",
+        description="A portrait: one face, seen from the front, sharp and evenly lit",
+        subtype="FILE_PATH",
+        update=photo_changed,
+    )
+    looked_at: bpy.props.StringProperty(
+        name="Looked at", description="The photo in which the faces were found", options={"HIDDEN"}
+    )
+    faces: bpy.props.CollectionProperty(type=HOLOTALK_PG_face, name="Faces")
+    face_number: bpy.props.IntProperty(
+        name="Face", description="Which of the faces becomes the hologram; 1 is the largest", min=1, default=1
+    )
+    photo_warnings: bpy.props.StringProperty(name="Warnings")
+
+    motion: bpy.props.EnumProperty(
+        name="Motion",
+        description="How the head moves in the loop",
+        items=(
+            ("TURNTABLE", "Turntable", "A full turn"),
+            ("SWAY", "Sway", "To the left and to the right"),
+            ("STILL", "Still", "No motion"),
+        ),
+        update=look_changed,
+    )
+    seconds: bpy.props.FloatProperty(
+        name="Loop length",
+        description="Seconds until the loop begins again",
+        min=0.5,
+        max=600.0,
+        soft_max=30.0,
+        default=6.0,
+        precision=1,
+        step=50,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+        update=look_changed,
+    )
+    fps: bpy.props.IntProperty(
+        name="Frames per second", min=1, max=240, soft_min=12, soft_max=60, default=24, update=look_changed
+    )
+    sides: bpy.props.EnumProperty(
+        name="Sides",
+        description="What the four sides of the pyramid show",
+        items=(
+            ("AROUND", "All around", "Four true sides of the head: walk round the pyramid"),
+            ("FRONT", "Front", "The face on all four sides"),
+        ),
+        update=look_changed,
+    )
+    screen: bpy.props.EnumProperty(
+        name="Screen",
+        description="Which way the screen faces",
+        items=(
+            ("UP", "Faces up", "The phone lies on the table, the pyramid stands on it with its tip down"),
+            ("DOWN", "Faces down", "The screen hangs above the pyramid, which has its tip up"),
+        ),
+        update=look_changed,
+    )
+    gap: bpy.props.FloatProperty(
+        name="Gap",
+        description="Width of the pyramid's small end, as a share of the picture's side",
+        min=0.02,
+        max=0.8,
+        soft_max=0.5,
+        default=0.2,
+        precision=2,
+        subtype="FACTOR",
+        update=look_changed,
+    )
+    size_preset: bpy.props.EnumProperty(
+        name="Size", description="How large the video is", items=SIZE_PRESETS, update=look_changed
+    )
+    size: bpy.props.IntProperty(
+        name="Side",
+        description="Side of the square with the four panels, in pixels",
+        min=64,
+        max=8192,
+        default=1080,
+        step=2,
+        subtype="PIXEL",
+        update=look_changed,
+    )
+    frame: bpy.props.IntVectorProperty(
+        name="Frame",
+        description="Width and height of the whole video, with the square in its middle; 0 for the square",
+        size=2,
+        min=0,
+        max=16384,
+        update=look_changed,
+    )
+    engine: bpy.props.EnumProperty(
+        name="Engine",
+        description="What renders the head",
+        items=(
+            ("AUTO", "Automatic", "EEVEE, unlit: faithful to the photo, and quick"),
+            ("WORKBENCH", "Workbench", "Quickest, for trying things: no soft edges, no fade of the neck"),
+            ("EEVEE", "EEVEE", "The head as the photo shows it"),
+            ("CYCLES", "Cycles", "Slow; for heads that you have lit or painted with materials of your own"),
+        ),
+        update=look_changed,
+    )
+    complete: bpy.props.EnumProperty(
+        name="Unseen sides",
+        description="How that which the photo does not show is completed",
+        items=(
+            ("AUTO", "Automatic", "The best that this version has"),
+            ("MIRROR", "Mirror and fill", "The other side of the face, and skin and hair from the photo"),
+        ),
+    )
+    gaze: bpy.props.FloatVectorProperty(
+        name="Gaze",
+        description="Where the eyes look: toward the person's left, and up",
+        size=2,
+        min=-1.0,
+        max=1.0,
+        precision=2,
+        update=gaze_changed,
+    )
+    video: bpy.props.StringProperty(
+        name="Video", description="The video that was rendered last", subtype="FILE_PATH"
+    )
+    screen_mm: bpy.props.FloatVectorProperty(
+        name="Screen size",
+        description="Width and height of the screen's lit part in millimetres, for the cut template",
+        size=2,
+        min=10.0,
+        max=5000.0,
+        default=(70.0, 150.0),
+        precision=1,
+    )
+
+    def forget_faces(self) -> None:
+        """Forget what was found in a photo."""
+        self.faces.clear()
+        self.face_number = 1
+        self.looked_at = self.photo_warnings = ""
+
+    def photo_path(self) -> Path:
+        """The photo's full path."""
+        return Path(bpy.path.abspath(self.photo))
+
+
+class HOLOTALK_PG_state(bpy.types.PropertyGroup):
+    """What goes on now: on the window manager, so never saved."""
+
+    job: bpy.props.StringProperty()
+    """'', FIND, GENERATE, PREVIEW or RENDER."""
+    stage: bpy.props.StringProperty()
+    progress: bpy.props.FloatProperty(min=0.0, max=1.0)
+    cancel_asked: bpy.props.BoolProperty()
+    message: bpy.props.StringProperty()
+    """What was done last, for the user."""
+    error: bpy.props.StringProperty()
+    """What went wrong last, and what to do."""
+    details: bpy.props.StringProperty()
+    """A file with more about the error."""
+    preview: bpy.props.StringProperty()
+    """The picture of the last preview frame."""
+    estimate: bpy.props.FloatProperty()
+    """Seconds that the whole video will take, from the last preview; 0: not known."""
+
+
+def hologram_scene() -> Any:
+    """The scene of the file's hologram, or None."""
+    return find_by_role(bpy.data.scenes, "hologram")
+
+
+def head_object() -> Any:
+    """The head of the file's hologram, or None."""
+    return find_by_role(bpy.data.objects, "head")
+
+
+def head_keys() -> Any:
+    """The shape keys of the head, or None."""
+    head = head_object()
+    return None if head is None else head.data.shape_keys
+
+
+def current_settings(context: Any) -> Any:
+    """The settings that count: of the hologram's scene if there is one, else of the open scene."""
+    return (hologram_scene() or context.scene).holotalk
+
+
+def copy_settings(source: Any, target: Any) -> None:
+    """Copy all settings from one scene's to another's, without their update functions."""
+    own = session.current()
+    own.copying = True
+    try:
+        for name in _names(source):
+            if name != "faces":
+                setattr(target, name, getattr(source, name))
+        # Last: a new photo forgets them.
+        target.faces.clear()
+        for face in source.faces:
+            copy = target.faces.add()
+            for name in _names(face):
+                setattr(copy, name, getattr(face, name))
+        for name in ("face_number", "looked_at", "photo_warnings"):
+            setattr(target, name, getattr(source, name))
+    finally:
+        own.copying = False
+
+
+def _names(group: Any) -> Iterator[str]:
+    return (p.identifier for p in group.bl_rna.properties if p.identifier not in ("rna_type", "name"))
+
+
+def layout_of(settings: Any) -> PyramidLayout:
+    """The layout that the settings ask for.
+
+    Raises:
+        OptionError: sizes that do not go together.
+    """
+    from ..hologram.layout import pyramid_layout
+
+    size, frame = settings.size, None
+    if settings.size_preset != "CUSTOM":
+        size = PRESET_PIXELS[settings.size_preset]
+    elif all(settings.frame):
+        frame = (settings.frame[0], settings.frame[1])
+    return pyramid_layout(size, settings.gap, settings.screen.lower(), frame)
+
+
+def motion_of(settings: Any) -> LoopMotion:
+    """The loop that the settings ask for."""
+    from ..hologram.motion import loop_motion
+
+    return loop_motion(settings.motion.lower(), settings.seconds, settings.fps)
+
+
+CLASSES = (HOLOTALK_PG_face, HOLOTALK_PG_settings, HOLOTALK_PG_state)
