@@ -247,6 +247,7 @@ def _generate(options: argparse.Namespace) -> int:
     motion = loop_motion(options.motion, options.seconds, options.fps)
     person, stages = _person(options)
     try:
+        pipeline.new_file()
         hologram = pipeline.build_hologram(person.head, layout, motion, options.sides, options.engine, stages)
         if options.save_blend:
             pipeline.save_blend(options.save_blend, hologram, stages)
@@ -336,6 +337,7 @@ def _views(options: argparse.Namespace) -> int:
     person, stages = _person(options)
     make_folder(options.output)
     try:
+        pipeline.new_file()
         paths = pipeline.render_views(person.head, options.yaw, options.output, size, options.engine, stages)
     finally:
         _close(stages)
@@ -352,6 +354,7 @@ def _export(options: argparse.Namespace) -> int:
     spare(options.photo, options.output.with_name(texture))
     person, stages = _person(options)
     try:
+        pipeline.new_file()
         paths = pipeline.export(person.head, options.output, stages)
     finally:
         _close(stages)

@@ -120,11 +120,25 @@ def completion(name: str) -> Completion:
             f"The learned completion '{name}' needs weights that this version does not have yet: "
             "choose auto, mirror or holotalk."
         )
-    if name == "holotalk":
-        from .cae.holotalk import WEIGHTS, HolotalkNetwork, holotalk_completion
+    weights = completion_weights(name)
+    if weights is not None:
+        from .cae.holotalk import HolotalkNetwork, holotalk_completion
 
-        return holotalk_completion(HolotalkNetwork(trained_weights(WEIGHTS)))
+        return holotalk_completion(HolotalkNetwork(weights))
     return mirror_and_fill
+
+
+def completion_weights(name: str) -> Path | None:
+    """The trained network that the completion of this name runs; None for one that needs none.
+
+    Raises:
+        AssetError: it is not there.
+    """
+    if name != "holotalk":
+        return None
+    from .cae.holotalk import WEIGHTS
+
+    return trained_weights(WEIGHTS)
 
 
 def trained_weights(name: str) -> Path:
@@ -233,14 +247,20 @@ def completion_input(
     return faces, face, CompletionInput(model, fit, layout, photo.pixels, person, baked)
 
 
+def new_file() -> None:
+    """Start from an empty Blender file: for the command line, never for a user's open file."""
+    from .scene import hologram_scene
+
+    hologram_scene.new_file()
+
+
 def build_hologram(
     head: Head, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str, stages: Stages
 ) -> HologramScene:
-    """Build the four-camera scene in a new, empty Blender file."""
+    """Build the four-camera scene into the open Blender file, or replace the head of the one there."""
     from .scene import hologram_scene
 
     with stages.stage("Building the scene"):
-        hologram_scene.new_file()
         return hologram_scene.build_hologram(head, layout, motion, sides, engine)
 
 
@@ -256,20 +276,17 @@ def render_views(
     head: Head, yaws: Sequence[float], folder: Path, size: int, engine: str, stages: Stages
 ) -> list[Path]:
     """Render single unmirrored views to ``view_<yaw>.png`` in an existing folder."""
-    from .scene import hologram_scene, render
+    from .scene import render
 
     with stages.stage("Rendering the views") as progress:
-        hologram_scene.new_file()
         return render.write_views(head, yaws, folder, size, engine=engine, progress=progress)
 
 
 def export(head: Head, output: Path, stages: Stages) -> list[Path]:
     """Write the head as .glb, .obj, .ply or .blend; returns the files written."""
     from .scene import export as exporters
-    from .scene import hologram_scene
 
     with stages.stage("Exporting"):
-        hologram_scene.new_file()
         return exporters.export_head(head, output)
 
 
