@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a completion is worth: views of the completed head against true ones, of people nobody has trained on.
+
+A photo goes in; the head that comes out is laid on the true one (its size and place are the fit's business,
+not the completion's) and drawn from where the true cameras stood. Two regions are judged: all of the head,
+and what the photo did not show of it. Hair, glasses and hats belong to the head; clothes do not, nor does the
+end of the bust, where the head fades out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..head.camera import Camera
+from ..head.completion import CompletionInput, HeadTexture
+from ..head.eyes import lash_alpha
+from ..head.fitting import HeadFit
+from ..head.morphable_model import HeadModel, align_similarity
+from ..head.view import View
+from ..progress import Progress, silent
+from .drawing import DrawnHead, draw_head
+from .shards import REGION_LABELS, TrainingData
+from .snapshots import template_colours
+
+REGIONS = ("head", "unseen")
+MEASURES = ("SSIM", "PSNR", "L1")
+VIEWS = ((-90.0, 90.0), (-60.0, 60.0), (180.0,))
+"""The yaws of the views that are judged, in groups."""
+YAWS = tuple(yaw for group in VIEWS for yaw in group)
+
+_NO_HEAD = tuple(REGION_LABELS.index(name) for name in ("ground", "clothes"))
+_SEEN = 0.5
+_FADE = 0.95
+_FEWEST = 20
+"""Pixels that a region must have to be judged."""
+_COLUMNS = (
+    "person", "attributes", "photo", "photo_camera", "yaws", "colour", "region", "camera", "rotation",
+    "translation", "points468",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TruePerson:
+    """Somebody of whom everything is known: a photo, and how they look from all sides. V views."""
+
+    number: int
+    attributes: dict[str, Any]
+    """Who they are and how they are lit: plain values by name."""
+    photo: NDArray[np.uint8]
+    """(S, S, 3) sRGB."""
+    photo_focal: float
+    """Pixels."""
+    views: tuple[View, ...]
+    """V of them, in the order of :data:`YAWS`."""
+    colour: NDArray[np.float32]
+    """(V, S, S, 3) 0..1: the head on black, without clothes."""
+    head: NDArray[np.bool_]
+    """(V, S, S) what shows the head."""
+    clothes: NDArray[np.bool_]
+    """(V, S, S) what shows clothes."""
+    points468: NDArray[np.float64]
+    """(468, 3) metres, head axes: the points of the face mesh."""
+
+
+def true_people(data: TrainingData) -> Iterator[TruePerson]:
+    """Everybody in a folder of the preset ``full``.
+
+    Raises:
+        OptionError: a shard is damaged, or has not all that is needed.
+        ValueError: there are not the views of :data:`YAWS`.
+    """
+    for arrays in data.shards(_COLUMNS):
+        for i in range(len(arrays["person"])):
+            yield _true_person({name: array[i] for name, array in arrays.items()})
+
+
+def _true_person(row: dict[str, NDArray[Any]]) -> TruePerson:
+    there = [float(yaw) for yaw in row["yaws"]]
+    chosen = [there.index(yaw) for yaw in YAWS]
+    size = row["colour"].shape[1]
+    views = tuple(
+        View(
+            size,
+            Camera(*(float(v) for v in row["camera"][k])),
+            row["rotation"][k].astype(np.float64),
+            row["translation"][k].astype(np.float64),
+        )
+        for k in chosen
+    )
+    rgba = row["colour"][chosen].astype(np.float32) / np.float32(255.0)
+    head = ~np.isin(row["region"][chosen], _NO_HEAD)
+    clothes = row["region"][chosen] == REGION_LABELS.index("clothes")
+    colour = rgba[..., :3] * rgba[..., 3:] * ~clothes[..., None]
+    attributes = json.loads(bytes(row["attributes"]).decode())
+    focal = float(row["photo_camera"][0])
+    points = row["points468"].astype(np.float64)
+    return TruePerson(
+        int(row["person"]), attributes, row["photo"], focal, views, colour, head, clothes, points
+    )
+
+
+@dataclass(frozen=True)
+class Views:
+    """A fitted head as the true cameras see it. V views."""
+
+    drawn: tuple[DrawnHead, ...]
+    judged: NDArray[np.bool_]
+    """(V, S, S) either head covers the pixel, and neither clothes nor the fading end of the bust do."""
+    unseen: NDArray[np.bool_]
+    """(V, S, S) those of them that the photo did not show."""
+    fade: NDArray[np.float32]
+    """(V, S, S) brightness of the bust."""
+
+
+def lay_on(person: TruePerson, model: HeadModel, fit: HeadFit, seen: NDArray[np.float32]) -> Views:
+    """Lay a fitted head on the true one, by the similarity between their 468 points, and find what each view
+    shows of it.
+
+    Args:
+        person: the truth.
+        model: the morphable model.
+        fit: the head that was made of ``person.photo``.
+        seen: (T, T) 0..1: what the photo showed of the texture.
+    """
+    posed = fit.posed(model)
+    laid = align_similarity(model.landmarks(posed), person.points468, posed)
+    drawn = tuple(draw_head(model, laid, view) for view in person.views)
+    cover = np.stack([head.cover() for head in drawn])
+    fade = np.stack([head.field(model, model.fade[:, None])[..., 0] for head in drawn])
+    shown = np.stack([head.texture(model, seen[..., None])[..., 0] for head in drawn])
+    ends = (cover > 0) & (fade < _FADE * cover)
+    judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
+    # What lies before the head (hair with volume, hats) was not drawn and is not seen through it either.
+    return Views(drawn, judged, judged & ~(shown > _SEEN), fade)
+
+
+def completed(views: Views, model: HeadModel, texture: HeadTexture) -> NDArray[np.float32]:
+    """(V, S, S, 3) 0..1: a completed head as the true cameras see it, on black."""
+    picture = texture.pixels[..., :3].astype(np.float32) / np.float32(255.0)
+    pictures = [head.texture(model, picture) for head in views.drawn]
+    fade = np.where(views.judged, 1.0, views.fade)[..., None]
+    return np.asarray(np.clip(np.stack(pictures) * fade, 0.0, 1.0), dtype=np.float32)
+
+
+def scores(person: TruePerson, views: Views, pictures: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(V, 2, 3) the :data:`MEASURES` of (V, S, S, 3) pictures in the two :data:`REGIONS`; NaN where a region
+    has next to no pixels.
+    """
+    result = np.full((len(YAWS), len(REGIONS), len(MEASURES)), np.nan)
+    for v, (truth, picture) in enumerate(zip(person.colour, pictures, strict=True)):
+        shown = picture * ~person.clothes[v][..., None]
+        for r, region in enumerate((views.judged[v], views.unseen[v])):
+            result[v, r] = compared(truth, shown, region)
+    return result
+
+
+def compared(
+    truth: NDArray[np.floating], picture: NDArray[np.floating], region: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(3,) SSIM, PSNR in dB and mean absolute error (0..1) of an (H, W, C) picture within an (H, W) region.
+
+    SSIM is that of Wang et al. 2004 (Gaussian windows, sigma 1.5), averaged over the pixels of the region;
+    NaN where it has next to none.
+    """
+    from skimage.metrics import structural_similarity
+
+    if region.sum() < _FEWEST:
+        return np.full(3, np.nan)
+    _, each = structural_similarity(
+        truth,
+        picture,
+        data_range=1.0,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    difference = (truth - picture)[region].astype(np.float64)
+    psnr = -10.0 * np.log10(max(float((difference**2).mean()), 1e-10))
+    return np.array([float(each[region].mean()), psnr, float(np.abs(difference).mean())])
+
+
+def template_copy(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
+    """The least that can be done: what the photo does not show is the template person's, as it is."""
+    layout = given.layout
+    plain = layout.draw(given.model, template_colours(given.model))
+    seen = given.baked.seen[..., None]
+    rgb = plain + (given.baked.colour - plain) * seen
+    rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(given)[..., None]], axis=2)
+    progress(1.0)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen)

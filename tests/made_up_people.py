@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training data of plainly painted random heads, drawn without Blender: stands in for rendered people."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from holotalk_addon.cae import shards
+from holotalk_addon.cae.drawing import draw_head
+from holotalk_addon.cae.snapshots import template_colours
+from holotalk_addon.head.hair import luminance
+from holotalk_addon.head.view import level_view
+
+
+def _shape_and_paint(model, number):
+    """(V, 3) posed vertices and (V, 3) lit colours of person ``number``."""
+    rng = np.random.default_rng((7, number))
+    posed = model.vertices(rng.normal(0, 1, len(model.identity_basis)))
+    skin, hair = rng.uniform(0.45, 1.2), rng.uniform(0.3, 2.5)
+    scalp = model.region("scalp")[:, None]
+    colours = np.clip(template_colours(model) * (skin * (1 - scalp) + hair * scalp), 0, 1)
+    light = rng.normal([0.0, 0.4, 1.0], 0.4)
+    # The light stands with the head.
+    shade = 0.4 + 0.6 * np.clip(model.normals(posed) @ (light / np.linalg.norm(light)), 0, 1)
+    return posed, colours * (shade * model.fade)[:, None]
+
+
+def made_up_person(model, number):
+    """A function of the yaw: the (64, 64) grey snapshots of person ``number``."""
+    posed, colours = _shape_and_paint(model, number)
+
+    def snapshot(yaw):
+        drawn = draw_head(model, posed, level_view(yaw, shards.SNAPSHOT_SIDE))
+        return (np.clip(luminance(drawn.field(model, colours)), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    return snapshot
+
+
+FULL_SIZE = 160
+FULL_YAWS = (-90.0, -60.0, 0.0, 60.0, 90.0, 180.0)
+
+
+def write_made_up_truth(model, folder, people, size=FULL_SIZE):
+    """Fill a folder with as much of the preset ``full`` as judging needs: these people in one shard."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [_true_row(model, person, size) for person in people]
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    arrays["index"] = np.arange(len(rows), dtype=np.int64)
+    path = folder / shards.shard_name(0)
+    shards.write_arrays(path, arrays)
+    entry = shards.ShardEntry(path.name, 0, len(rows), hashlib.sha256(path.read_bytes()).hexdigest())
+    card = shards.Card("full", 7, size, FULL_YAWS, people[0], len(rows), (entry,), True)
+    shards.write_card(folder, card)
+    return folder
+
+
+def _true_row(model, number, size):
+    posed, colours = _shape_and_paint(model, number)
+    views = [level_view(yaw, size) for yaw in FULL_YAWS]
+    drawn = [draw_head(model, posed, view) for view in views]
+    pictures = [d.field(model, colours) for d in drawn]
+    covers = [d.cover() for d in drawn]
+    face = shards.REGION_LABELS.index("face")
+    photo = draw_head(model, posed, level_view(0.0, 2 * size))
+    ground = 0.4 * (1 - photo.cover()[..., None])
+
+    def byte(picture):
+        return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+    return {
+        "person": np.int64(number),
+        "attributes": np.array(json.dumps({"age": number % 90, "hat": "none"}).encode(), dtype="S200"),
+        "photo": byte(photo.field(model, colours) + ground),
+        "photo_camera": np.array([level_view(0.0, 2 * size).camera.focal, size, size], np.float32),
+        "yaws": np.array(FULL_YAWS, np.float32),
+        "colour": np.stack([byte(np.dstack([p, c])) for p, c in zip(pictures, covers, strict=True)]),
+        "region": np.stack([np.where(c > 0.5, face, 0).astype(np.uint8) for c in covers]),
+        "camera": np.array(
+            [[v.camera.focal, v.camera.centre_x, v.camera.centre_y] for v in views], np.float32
+        ),
+        "rotation": np.stack([v.rotation for v in views]).astype(np.float32),
+        "translation": np.stack([v.translation for v in views]).astype(np.float32),
+        "points468": model.landmarks(posed).astype(np.float32),
+    }
+
+
+def write_made_up_data(model, folder, people, yaws=shards.SNAPSHOT_YAWS, per_shard=64):
+    """Fill a folder with the preset ``holotalk``: one sample for each of these people and yaws."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [(person, yaw) for person in people for yaw in yaws]
+    entries = []
+    for start in range(0, len(rows), per_shard):
+        part = rows[start : start + per_shard]
+        known = {person: made_up_person(model, person) for person, _ in part}
+        pictures = [known[person] for person, _ in part]
+        arrays = {
+            "index": np.arange(start, start + len(part), dtype=np.int64),
+            "person": np.array([person for person, _ in part], dtype=np.int64),
+            "attributes": np.array([json.dumps({"age": person % 90}).encode() for person, _ in part]),
+            "yaw": np.array([yaw for _, yaw in part], dtype=np.int16),
+            "front": np.stack([p(yaw) for p, (_, yaw) in zip(pictures, part, strict=True)]),
+            "side": np.stack([p(yaw - 90) for p, (_, yaw) in zip(pictures, part, strict=True)]),
+        }
+        path = folder / shards.shard_name(len(entries))
+        shards.write_arrays(path, arrays)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        entries.append(shards.ShardEntry(path.name, start, len(part), sha256))
+    card = shards.Card(
+        "holotalk",
+        7,
+        shards.SNAPSHOT_SIDE,
+        tuple(map(float, yaws)),
+        people[0],
+        len(rows),
+        tuple(entries),
+        True,
+    )
+    shards.write_card(folder, card)
+    return folder

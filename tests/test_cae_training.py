@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HOLOTALK's autoencoder in Keras: its shape, its training, and its way into LiteRT.
+
+What needs Keras and TensorFlow is left out where they are not installed: ``make test-train`` installs them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_people import made_up_person, write_made_up_data
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="Keras is not installed: make test-train")
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
+
+from holotalk_addon.cae import conversion, network, training
+from holotalk_addon.cae.snapshots import Snapshots, read_snapshots, stacked, template_sides
+from holotalk_addon.errors import AssetError, OptionError
+
+ROOT = Path(__file__).resolve().parents[1]
+FIRST_HELD_OUT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def data(tools, tmp_path_factory):
+    """Folders of made-up people: to learn from, and held out."""
+    folder = tmp_path_factory.mktemp("data")
+    write_made_up_data(tools.model, folder / "train", range(12))
+    write_made_up_data(tools.model, folder / "held", range(FIRST_HELD_OUT, FIRST_HELD_OUT + 4))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def samples(data):
+    return read_snapshots(data / "train"), read_snapshots(data / "held")
+
+
+@pytest.fixture(scope="module")
+def run(samples, tools, tmp_path_factory):
+    """A run of two epochs that was stopped after the first and resumed."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    templates = template_sides(tools.model)
+    for epochs in (1, 2):
+        options = training.TrainingOptions(epochs=epochs, batch=4, seed=3)
+        state = training.train(*samples, folder, options, templates, lambda _line: None)
+        assert state.epoch == epochs
+    return folder
+
+
+def test_the_network_is_holotalks():
+    model = network.holotalk_autoencoder()
+    assert model.count_params() == network.PARAMETERS == 8_970_753
+    assert model.input_shape == model.output_shape == (None, 128, 64, 1)
+    kinds = [type(layer).__name__ for layer in model.layers[1:]]
+    encoder, decoder = ["Conv2D", "MaxPooling2D"] * 5, ["Conv2D", "UpSampling2D"] * 5
+    assert kinds == [*encoder, "Flatten", "Dense", "Dense", "Reshape", *decoder, "Conv2D"]
+    filters = [layer.filters for layer in model.layers if type(layer).__name__ == "Conv2D"]
+    assert filters == [32, 64, 128, 256, 512, 512, 256, 128, 64, 32, 1]
+    assert model.layers[-1].activation.__name__ == "sigmoid"
+    assert model.get_layer("flatten").output.shape == (None, 4096)
+
+
+@pytest.mark.slow
+def test_it_learns(run, samples):
+    """After two short epochs it is much nearer to people it has never seen than at first."""
+    state = training.read_state(run)
+    losses = [row["val_loss"] for row in state.history]
+    assert losses[1] < losses[0]
+    _, held = samples
+    true = stacked(held.front, held.side)
+    untrained = network.holotalk_autoencoder().predict(true, verbose=0)
+    made = training.best_network(run).predict(true, verbose=0)
+    assert np.abs(made - true).mean() < 0.6 * np.abs(untrained - true).mean()
+
+
+@pytest.mark.slow
+def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(run, samples, tmp_path):
+    """The same order, mirroring and optimizer: the same weights but for rounding."""
+    options = training.TrainingOptions(epochs=2, batch=4, seed=3)
+    training.train(*samples, tmp_path / "straight", options, None, lambda _line: None)
+    _, held = samples
+    true = stacked(held.front, held.side)
+    resumed = training.best_network(run).predict(true, verbose=0)
+    straight = training.best_network(tmp_path / "straight").predict(true, verbose=0)
+    np.testing.assert_allclose(resumed, straight, atol=2e-3)
+
+
+def test_a_run_keeps_sheets_curves_and_state(run):
+    sheets = sorted((run / "sheets").glob("*.png"))
+    assert [sheet.stem for sheet in sheets] == ["epoch_0001", "epoch_0002"]
+    picture = np.asarray(Image.open(sheets[-1]))
+    assert picture.shape == (2 * 4 * 128, 2 * 8 * 64)
+    assert picture.std() > 10
+    assert list((run / "logs").rglob("events.out.tfevents.*"))
+    state = json.loads((run / "state.json").read_text())
+    assert {"val_loss", "transfer_l1", "l1", "learning_rate"} <= set(state["history"][0])
+    assert [path.name for path in run.glob("*.keras")] == [state["checkpoint"]]
+
+
+@pytest.mark.slow
+def test_it_stops_when_held_out_people_gain_nothing(samples, tmp_path):
+    learnt, held = samples
+    # Noise cannot be learnt: the loss on it soon rises.
+    rng = np.random.default_rng(0)
+    noise = Snapshots(held.person, held.yaw, *rng.integers(0, 256, (2, *held.front.shape), dtype=np.uint8))
+    options = training.TrainingOptions(epochs=40, batch=32, patience=2, steps=1)
+    state = training.train(learnt, noise, tmp_path / "run", options, None, lambda _line: None)
+    assert state.stopped
+    assert state.epoch == state.best_epoch + 2 < 40
+    again = training.train(learnt, noise, tmp_path / "run", options, None, lambda _line: None)
+    assert again == state
+
+
+def test_the_same_people_cannot_be_learnt_from_and_held_out(samples, tmp_path):
+    learnt, _ = samples
+    with pytest.raises(OptionError, match="same people"):
+        training.train(learnt, learnt, tmp_path / "run", training.TrainingOptions())
+
+
+def test_a_foreign_state_is_told(tmp_path):
+    (tmp_path / "state.json").write_text('{"what": 1}')
+    with pytest.raises(OptionError, match="not the state"):
+        training.read_state(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def tflite(run, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tflite") / "holotalk.tflite"
+    conversion.convert(training.best_network(run), path)
+    return path
+
+
+def test_litert_agrees_with_keras(run, samples, tflite):
+    _, held = samples
+    pictures = stacked(held.front, held.side)
+    assert conversion.disagreement(training.best_network(run), tflite, pictures) <= 1e-3
+    # Two bytes a weight: float16.
+    assert tflite.stat().st_size == pytest.approx(2 * network.PARAMETERS, rel=0.01)
+
+
+def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
+    again = network.holotalk_autoencoder()
+    again.set_weights(conversion.weights_of(tflite))
+    trained = training.best_network(run)
+    for ours, theirs in zip(trained.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+    _, held = samples
+    assert conversion.disagreement(again, tflite, stacked(held.front[:4], held.side[:4])) <= 1e-3
+
+
+def test_other_files_are_no_weights(tmp_path):
+    with pytest.raises(AssetError, match="cannot be read"):
+        conversion.weights_of(tmp_path / "none.tflite")
+    (tmp_path / "bad.tflite").write_bytes(b"not a network at all")
+    with pytest.raises(AssetError, match="not a network"):
+        conversion.weights_of(tmp_path / "bad.tflite")
+
+
+def test_mirroring_is_by_sample_and_epoch(samples):
+    learnt, _ = samples
+    options = training.TrainingOptions(batch=32, seed=5)
+    first, second = (training._Stacks(learnt, options, epoch)[0][0] for epoch in (0, 1))
+    again = training._Stacks(learnt, options, 0)[0][0]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, second)
+    straight = {picture.tobytes() for picture in stacked(learnt.front, learnt.side)}
+    mirrored = {picture[:, ::-1].tobytes() for picture in stacked(learnt.front, learnt.side)}
+    kinds = [(picture.tobytes() in straight, picture.tobytes() in mirrored) for picture in first]
+    assert all(a or b for a, b in kinds)
+    assert 4 <= sum(a for a, _ in kinds) <= 28
+
+
+@pytest.mark.slow
+def test_the_script_goes_from_data_to_a_tflite(data, tmp_path):
+    script = ROOT / "blender_scripts" / "train_cae.py"
+    output = tmp_path / "holotalk.tflite"
+    command = [
+        sys.executable, script, "--data", data / "train", "--held-out", data / "held",
+        "--run", tmp_path / "run", "-o", output, "--epochs", "1", "--steps", "2", "--batch", "4",
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "60 stacks of 12 people, 20 of 4 held out" in done.stdout
+    assert "LiteRT and Keras differ by at most" in done.stdout
+    from holotalk_addon.cae.holotalk import HolotalkNetwork
+
+    assert HolotalkNetwork(output) is not None
+    missing = [*command[:3], tmp_path / "nothing", *command[4:]]
+    done = subprocess.run(missing, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("train_cae: There is no training data in")
+
+
+def test_made_up_people_differ(tools):
+    """The stand-in data is worth learning from."""
+    one, other = (made_up_person(tools.model, number)(0) for number in (1, 2))
+    assert np.abs(one.astype(float) - other).mean() > 3

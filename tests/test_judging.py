@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The harness that judges completions: its measures, its regions, and that it can be stopped."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_people import FULL_YAWS, write_made_up_truth
+from PIL import Image
+
+from holotalk_addon import pipeline
+from holotalk_addon.cae import judging
+from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
+from holotalk_addon.errors import HoloTalkError, OptionError
+from holotalk_addon.face.photo import photo_from_pixels
+from holotalk_addon.head.completion import HeadTexture
+
+SCRIPT = Path(__file__).resolve().parent.parent / "blender_scripts" / "evaluate_completion.py"
+PEOPLE = 3
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("evaluate_completion", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setitem(sys.modules, spec.name, module)  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    yield module
+    monkeypatch.undo()
+
+
+@pytest.fixture(scope="module")
+def folder(tools, tmp_path_factory):
+    people = range(HELD_OUT_FROM, HELD_OUT_FROM + PEOPLE)
+    return write_made_up_truth(tools.model, tmp_path_factory.mktemp("truth") / "people", people)
+
+
+@pytest.fixture(scope="module")
+def people(folder):
+    return list(judging.true_people(open_data(folder, "full")))
+
+
+@pytest.fixture(scope="module")
+def judged_by_hand(people, tools):
+    """The first person's fit, laid on the truth."""
+    person = people[0]
+    photo = person.photo
+    _, _, given = pipeline.completion_input(
+        photo_from_pixels(photo, person.photo_focal), tools, pipeline.Stages(), texture_size=512
+    )
+    return person, given, judging.lay_on(person, tools.model, given.fit, given.baked.seen)
+
+
+def test_people_come_as_they_were_written(people, tools):
+    assert [person.number for person in people] == list(range(HELD_OUT_FROM, HELD_OUT_FROM + PEOPLE))
+    person = people[0]
+    assert person.attributes == {"age": HELD_OUT_FROM % 90, "hat": "none"}
+    assert set(judging.YAWS) < set(FULL_YAWS)
+    for view, yaw in zip(person.views, judging.YAWS, strict=True):
+        # At yaw 90 the head's front points to the picture's right.
+        front = view.rotation @ [0.0, 0.0, 1.0]
+        np.testing.assert_allclose(front[0], np.sin(np.radians(yaw)), atol=1e-6)
+    assert person.head.any(axis=(1, 2)).all()
+    assert not person.colour[~person.head].max() > 0.5
+
+
+def test_the_measures_know_perfect_from_poor():
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(0, 1, (48, 48, 3)).astype(np.float32)
+    region = np.zeros((48, 48), dtype=bool)
+    region[8:40, 8:40] = True
+    ssim, psnr, l1 = judging.compared(truth, truth, region)
+    assert ssim == pytest.approx(1.0)
+    assert psnr == pytest.approx(100.0)
+    assert l1 == 0.0
+    off = truth.copy()
+    off[region] += 0.1
+    ssim, psnr, l1 = judging.compared(truth, off, region)
+    assert psnr == pytest.approx(20.0, abs=0.01)
+    assert l1 == pytest.approx(0.1, abs=1e-4)
+    assert ssim < 1.0
+    outside = truth.copy()
+    outside[~region] = 0.0
+    assert judging.compared(truth, outside, region)[2] == 0.0
+    assert np.isnan(judging.compared(truth, truth, np.zeros((48, 48), dtype=bool))).all()
+
+
+def test_the_head_lies_on_the_true_one(judged_by_hand):
+    person, _, views = judged_by_hand
+    cover = np.stack([head.cover() > 0.5 for head in views.drawn])
+    both = (cover & person.head).sum(axis=(1, 2))
+    either = (cover | person.head).sum(axis=(1, 2))
+    assert (both / either > 0.88).all()
+
+
+def test_the_photo_shows_no_back_and_half_of_the_sides(judged_by_hand):
+    _, _, views = judged_by_hand
+    share = views.unseen.sum(axis=(1, 2)) / views.judged.sum(axis=(1, 2))
+    by_yaw = dict(zip(judging.YAWS, share, strict=True))
+    assert by_yaw[180.0] > 0.97
+    assert by_yaw[60.0] < by_yaw[90.0] < 0.97
+    assert by_yaw[-60.0] < by_yaw[-90.0] < 0.97
+
+
+def test_a_true_texture_beats_black(judged_by_hand, tools):
+    """The more of the truth a completion knows, the better it scores."""
+    person, given, views = judged_by_hand
+    size = given.layout.size
+    black = HeadTexture(np.zeros((size, size, 4), np.uint8), given.baked.seen)
+    copied = judging.template_copy(given)
+    mirrored = pipeline.completion("mirror")(given, lambda _f: None)
+    tables = [
+        judging.scores(person, views, judging.completed(views, tools.model, texture))
+        for texture in (black, copied, mirrored)
+    ]
+    errors = [np.nanmean(table[:, 1, 2]) for table in tables]
+    assert errors[0] > errors[1] > errors[2]
+    ssims = [np.nanmean(table[:, 0, 0]) for table in tables]
+    assert ssims[0] < ssims[2]
+
+
+def test_a_template_copy_keeps_the_photo(judged_by_hand):
+    _, given, _ = judged_by_hand
+    copied = judging.template_copy(given)
+    seen = given.baked.seen > 0.999
+    np.testing.assert_allclose(copied.pixels[seen, :3] / 255.0, given.baked.colour[seen], atol=0.01)
+    assert copied.pixels.shape == (given.layout.size, given.layout.size, 4)
+
+
+@pytest.mark.slow
+def test_judging_goes_on_where_it_stopped(script, folder, tools):
+    data = open_data(folder, "full")
+    asked = []
+
+    def counted(given, progress):
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return judging.template_copy(given, progress)
+
+    kept = folder / "judged"
+    with pytest.raises(KeyboardInterrupt):
+        script.judge(data, tools, {"template": (counted, "1")}, kept)
+    assert len(list((kept / "template").glob("*.npz"))) == 1
+    result, faceless = script.judge(data, tools, {"template": (counted, "1")}, kept)
+    assert len(asked) == 2 + PEOPLE - 1
+    assert (len(result["template"]), faceless) == (PEOPLE, 0)
+    again, _ = script.judge(data, tools, {"template": (counted, "1")}, kept)
+    assert len(asked) == 2 + PEOPLE - 1
+    np.testing.assert_array_equal(again["template"][0].scores, result["template"][0].scores)
+    # Other weights: judged anew.
+    script.judge(data, tools, {"template": (counted, "2")}, kept)
+    assert len(asked) == 2 + 2 * PEOPLE - 1
+
+
+@pytest.mark.slow
+def test_one_command_prints_the_table_and_draws_the_worst(script, folder, tmp_path, capsys):
+    table, worst = tmp_path / "table.md", tmp_path / "worst.png"
+    arguments = ["--data", str(folder), "--people", str(PEOPLE), "--completions", "template", "mirror"]
+    assert script.main([*arguments, "--table", str(table), "--worst", str(worst)]) == 0
+    text = table.read_text()
+    assert capsys.readouterr().out.strip() == text.strip()
+    rows = [line.split("|") for line in text.splitlines() if line.startswith(("| template", "| mirror"))]
+    assert [row[2].strip() for row in rows] == ["+-90", "+-60", "180", "all"] * 2
+    unseen_l1 = {row[1].strip(): float(row[8]) for row in rows if row[2].strip() == "all"}
+    assert 0 < unseen_l1["mirror"] < unseen_l1["template"] < 100
+    size = 160
+    assert Image.open(worst).size == (2 * size + 5 * size, PEOPLE * 3 * size)
+
+
+def test_attributes_are_broken_down(script, people):
+    def judged(age, hat, error):
+        scores = np.full((5, 2, 3), error)
+        person = people[0]
+        nothing = np.zeros((0, 64, 64), np.uint8)
+        return script.Judged(1, {"age": age, "hat": hat}, scores, person.photo, nothing, scores[:3, 0])
+
+    rows = [judged(20 + k, "cap" if k < 6 else "none", 0.1 if k < 6 else 0.3) for k in range(18)]
+    text = script.report({"mirror": rows}, 0)
+    assert "| hat: cap | 6 | 10.00 |" in text
+    assert "| hat: none | 12 | 30.00 |" in text
+    ages = [line for line in text.splitlines() if line.startswith("| age:")]
+    assert [line.split("|")[2].strip() for line in ages] == ["6", "6", "6"]
+
+
+def test_unknown_completions_and_wrong_folders_are_told(script, folder, tmp_path, capsys):
+    assert script.main(["--data", str(folder), "--completions", "magic"]) == 2
+    assert "no completion 'magic'" in capsys.readouterr().err
+    assert script.main(["--data", str(tmp_path), "--completions", "mirror"]) == 2
+    assert "no training data" in capsys.readouterr().err
+    with pytest.raises(OptionError, match="4 held-out people"):
+        script.held_out_data(folder, 4)
+    with pytest.raises(HoloTalkError):
+        script._way("cae")
