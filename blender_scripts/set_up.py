@@ -433,7 +433,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description="Make everything ready to run HoloTalk from a checkout.")
     parser.add_argument(
-        "--extra", action="append", default=[], choices=["test", "train"], help="install with this extra"
+        "--extra",
+        action="append",
+        default=[],
+        choices=["test", "data", "train"],
+        help="install with this extra",
     )
     options = parser.parse_args(argv)
     try:

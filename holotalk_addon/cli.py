@@ -176,7 +176,8 @@ def _add_face(parser: argparse.ArgumentParser) -> None:
         "--complete",
         choices=("auto", "mirror", "cae", "holotalk"),
         default="auto",
-        help="how what the photo does not show is completed; auto: the best of this version",
+        help="how what the photo does not show is completed; auto: the best of this version; holotalk: "
+        "HOLOTALK's autoencoder, which also writes its left, front and right pictures (generate, views)",
     )
 
 
@@ -242,7 +243,8 @@ def _generate(options: argparse.Namespace) -> int:
         check_output(options.save_blend, (".blend",))
     if options.report:
         check_output(options.report, (".json",))
-    spare(options.photo, options.output)
+    pictures = _picture_paths(options, options.output.with_suffix(""))
+    spare(options.photo, options.output, *pictures)
     layout = _layout(options)
     motion = loop_motion(options.motion, options.seconds, options.fps)
     person, stages = _person(options)
@@ -254,10 +256,20 @@ def _generate(options: argparse.Namespace) -> int:
         pipeline.render_hologram(hologram, options.output, stages)
     finally:
         _close(stages)
+    pipeline.write_pictures(person, pictures)
     if options.report:
         write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
-    print(options.output)
+    for path in (options.output, *pictures):
+        print(path)
     return 0
+
+
+def _picture_paths(options: argparse.Namespace, stem: Path) -> list[Path]:
+    """Where the pictures go that the completion itself draws: ``<stem>_left.png``, ..."""
+    from . import pipeline
+
+    names = pipeline.PICTURES.get(options.complete, ())
+    return [stem.with_name(f"{stem.name}_{name}.png") for name in names]
 
 
 def _person(options: argparse.Namespace) -> tuple[Any, Any]:
@@ -333,7 +345,8 @@ def _views(options: argparse.Namespace) -> int:
     if size != options.size:
         _say(f"--size {options.size} is odd: {size} is used.")
     check_results_folder(options.output)
-    spare(options.photo, *(options.output / f"view_{yaw:g}.png" for yaw in options.yaw))
+    pictures = _picture_paths(options, options.output / options.complete)
+    spare(options.photo, *(options.output / f"view_{yaw:g}.png" for yaw in options.yaw), *pictures)
     person, stages = _person(options)
     make_folder(options.output)
     try:
@@ -341,7 +354,8 @@ def _views(options: argparse.Namespace) -> int:
         paths = pipeline.render_views(person.head, options.yaw, options.output, size, options.engine, stages)
     finally:
         _close(stages)
-    for path in paths:
+    pipeline.write_pictures(person, pictures)
+    for path in (*paths, *pictures):
         print(path)
     return 0
 

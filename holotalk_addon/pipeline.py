@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from . import assets
 from .errors import AssetError, OptionError
+from .outputs import replacing
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
 """What may be asked for; ``auto`` is the best that this version has."""
+
+PICTURES = {"holotalk": ("left", "front", "right")}
+"""By the completion's name, what the pictures show that it draws itself, in the order of
+:attr:`Person.pictures`."""
 
 Tell = Callable[[str, float], None]
 """Told a stage's name and the fraction of it done. It may raise to cancel."""
@@ -280,6 +285,19 @@ def render_views(
 
     with stages.stage("Rendering the views") as progress:
         return render.write_views(head, yaws, folder, size, engine=engine, progress=progress)
+
+
+def write_pictures(person: Person, paths: Sequence[Path]) -> None:
+    """Write the pictures that the completion has drawn, in order, as PNGs.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from PIL import Image
+
+    for picture, path in zip(person.pictures, paths, strict=True):
+        with replacing(path) as beside:
+            Image.fromarray(picture.pixels).save(beside)
 
 
 def export(head: Head, output: Path, stages: Stages) -> list[Path]:
