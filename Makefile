@@ -25,11 +25,12 @@ export HOLOTALK_PHOTOS
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test gui-test lint bench zip clean set-up set-up-test python
+.PHONY: help demo test test-train gui-test lint bench zip clean set-up set-up-test set-up-train python
 
 help:
 	@echo 'make demo    set up, then write hologram.mp4 from the built-in portrait'
 	@echo 'make test    set up, then run the tests (PYTEST_ARGS="-k camera" for some of them)'
+	@echo 'make test-train  the tests of the training, with TensorFlow'
 	@echo 'make gui-test  HoloTalk in a real Blender window (root on Linux; SHOTS=folder keeps the screenshots)'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory'
@@ -43,6 +44,9 @@ set-up: python
 set-up-test: python
 	@$(PYTHON) blender_scripts/set_up.py --extra test
 
+set-up-train: python
+	@$(PYTHON) blender_scripts/set_up.py --extra test --extra data --extra train
+
 python:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo 'set-up: there is no $(PYTHON): install Python 3.11 or 3.13 (Debian and Ubuntu: sudo apt-get install python3 python3-venv), then run make again' >&2; \
@@ -53,6 +57,9 @@ demo: set-up
 
 test: set-up-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-train: set-up-train
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_cae_training.py $(PYTEST_ARGS)
 
 # Blender and the screen for it come into a folder of their own: see tests/gui/chroot.py.
 gui-test: set-up-test

@@ -147,8 +147,8 @@ def completion_weights(name: str) -> Path | None:
 
 
 def trained_weights(name: str) -> Path:
-    """The path of a network that this project has trained: in ``model_weights``, which the built add-on carries
-    inside and a checkout beside this package.
+    """The path of a network that this project has trained: in ``model_weights``, which the built add-on
+    carries inside and a checkout beside this package.
 
     Raises:
         AssetError: it is not there.
@@ -225,8 +225,8 @@ def person_from_pixels(
 def completion_input(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
 ) -> tuple[tuple[Face, ...], Face, CompletionInput]:
-    """What a completion starts from: every face of the photo, the chosen one, and its head as far as the photo
-    shows it.
+    """What a completion starts from: every face of the photo, the chosen one, and its head as far as the
+    photo shows it.
 
     Raises:
         FaceError: there is no (such) face in it.
