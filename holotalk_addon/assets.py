@@ -385,7 +385,7 @@ def fetch(
         if not _needed(packages):
             return []  # a finished cache may well be read-only
         root.mkdir(parents=True, exist_ok=True)
-        with _alone(root / "fetch.lock"):
+        with alone(root / "fetch.lock"):
             return _fetch_alone(root, progress, say, packages)
     except OSError as error:
         raise _disk_trouble(error, root) from error
@@ -454,8 +454,8 @@ def _is_whole(package: AssetPackage, file: AssetFile) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one process at a time fetch into a cache; the system drops the lock with its process."""
+def alone(lock: Path) -> Iterator[None]:
+    """Let one process at a time do something; the system drops the lock, a file, with its process."""
     with lock.open("a") as stream:
         while not _take(stream):
             time.sleep(0.2)

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests share: the loaded tools, the person of the demo portrait, the command.
+"""What the tests share: the loaded tools, the person of the demo portrait, the command, the built add-on.
 
 Everything heavy is imported inside the fixtures: tests that need none of it stay quick.
 """
 
+import hashlib
+import importlib.util
 import os
+import platform
+import shutil
 import subprocess
 import sys
+import zlib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 COMMAND_SECONDS = 300
 TEXTURE_SIZE = 512
+KEPT_ZIPS = 3
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +67,98 @@ def cli():
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def build_addon():
+    """The script that builds the add-on, as a module."""
+    spec = importlib.util.spec_from_file_location("build_addon", ROOT / "build_addon.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["build_addon"] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def addon_zip(build_addon):
+    """The built add-on for the computer that the tests run on.
+
+    It lies in the cache under a key of everything in it: built once for all processes and sessions, and never
+    stale. The newest few are kept.
+    """
+    from holotalk_addon import assets
+
+    name = {"Linux": "linux-x64", "Windows": "windows-x64", "Darwin": "macos-arm64"}[platform.system()]
+    root = assets.cache_dir() / "addon_zips"
+    root.mkdir(parents=True, exist_ok=True)
+    with assets.alone(root / "build.lock"):
+        entries = build_addon.gather(name)
+        key = hashlib.sha256((ROOT / "build_addon.py").read_bytes())
+        key.update(f"{sys.version} {zlib.ZLIB_RUNTIME_VERSION}".encode())
+        for entry in entries:
+            key.update(f"{entry.name} {entry.sha256}\n".encode())
+        path = root / key.hexdigest()[:24] / build_addon.zip_name(name)
+        path.parent.mkdir(exist_ok=True)
+        path.parent.touch()  # the newest now
+        if not path.is_file():
+            build_addon.build(entries, path)
+        folders = sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+        for old in folders[:-KEPT_ZIPS]:
+            shutil.rmtree(old)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bare_blender(tmp_path_factory):
+    """Run code in Blender's Python module where nothing is installed but that module and what it brings.
+
+    ``bare_blender(code, *arguments, user=FOLDER)``: the user's Blender folder is FOLDER; ``HOLOTALK_CACHE``
+    is an empty folder in which nothing can be written; there is no network: a connection raises.
+    """
+    site = tmp_path_factory.mktemp("bare") / "site-packages"
+    site.mkdir()
+    for name in _with_requirements("bpy"):
+        files = metadata.files(name) or []
+        for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+            (site / top).symlink_to(files[0].locate().parents[len(files[0].parts) - 1] / top)
+    cache = site.parent / "cache"
+    cache.mkdir(mode=0o555)
+    prelude = (
+        f"import sys\nsys.path.append({str(site)!r})\n"
+        "def no_network(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo'):\n"
+        "        raise AssertionError(f'the network was asked for: {arguments}')\n"
+        "sys.addaudithook(no_network)\n"
+    )
+
+    def run(code, *arguments, user):
+        done = subprocess.run(
+            # -I and -S: neither this environment's packages nor PYTHONPATH; -B: no __pycache__.
+            [sys.executable, "-I", "-S", "-B", "-c", prelude + code, *map(str, arguments)],
+            env={"PATH": os.defpath, "HOME": str(user), "BLENDER_USER_RESOURCES": str(user)}
+            | {"HOLOTALK_CACHE": str(cache), "LIBGL_ALWAYS_SOFTWARE": "1"},
+            cwd=user,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert not list(cache.iterdir()), "something was written into the cache"
+        return done
+
+    return run
+
+
+def _with_requirements(name, seen=None):
+    """The distribution and all that it needs to run, by name."""
+    from packaging.requirements import Requirement
+
+    seen = set() if seen is None else seen
+    if name.lower() not in seen:
+        seen.add(name.lower())
+        for line in metadata.requires(name) or []:
+            requirement = Requirement(line)
+            if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
+                _with_requirements(requirement.name, seen)
+    return seen
