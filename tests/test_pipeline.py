@@ -98,9 +98,7 @@ def test_a_stage_that_fails_is_not_counted_as_done():
     assert stages.seconds == []
 
 
-@pytest.mark.parametrize(
-    ("name", "word"), [("magic", "no completion"), ("cae", "weights"), ("holotalk", "weights")]
-)
+@pytest.mark.parametrize(("name", "word"), [("magic", "no completion"), ("cae", "weights")])
 def test_unknown_and_coming_completions_are_refused_at_once(tools, name, word):
     told = Told()
     with pytest.raises(OptionError, match=word):
