@@ -31,8 +31,8 @@ SETTLE = 8
 ROW = 10
 """Pixels between two places looked at: half a button's height."""
 
-ACROSS = (0.5, 0.25, 0.78)
-"""Where in a region's width buttons are looked for; on its right the tabs' names stand."""
+ACROSS = (0.5, 0.25, 0.78, 0.92)
+"""Where in a region's width buttons are looked for."""
 
 SCROLL = 40
 """Pixels of one step of scrolling."""
@@ -194,10 +194,10 @@ class Session:
 
     # -- mouse and keyboard ----------------------------------------------------------------------
 
-    def xdotool(self, *arguments: object) -> None:
-        """Real events: ``mousemove X Y``, ``click 1``, ``key Escape``, ``type TEXT``."""
+    def xdotool(self, *arguments: object) -> str:
+        """Real events: ``mousemove X Y``, ``click 1``, ``key Escape``; returns what it prints."""
         command = ["xdotool", *map(str, arguments)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def key(self, name: str) -> None:
         """Press and release a key, such as ``ctrl+z``, where the pointer is."""
@@ -208,6 +208,18 @@ class Session:
         self.xdotool("mousemove", x - 1, y, "mousemove", x, y)
         yield
         yield
+
+    def bring_in(self) -> Steps:
+        """Move every window on to the screen: there is no window manager here to do it."""
+        found = self.xdotool("search", "--onlyvisible", "--class", "blender").split()
+        for number in found:
+            facts = self.xdotool("getwindowgeometry", "--shell", number)
+            place = {name: int(value) for name, value in re.findall(r"^(\w+)=(-?\d+)$", facts, re.M)}
+            left, top, width, height = (place[name] for name in ("X", "Y", "WIDTH", "HEIGHT"))
+            if left < 0 or top < 0 or left + width > self.width or top + height > self.height:
+                middle = max(0, (self.width - width) // 2), max(0, (self.height - height) // 2)
+                self.xdotool("windowmove", number, *middle)
+        yield from self.wait()
 
     def point(self, area: bpy.types.Area, across: float = 0.5, up: float = 0.5) -> Steps:
         """Put the pointer over a part of an area (fractions of its size)."""
@@ -312,7 +324,7 @@ def in_window(area: bpy.types.Area | None = None, **members: object) -> Iterator
         window = bpy.context.window_manager.windows[0]
     else:
         window, members["area"] = window_of(area), area
-    with bpy.context.temp_override(window=window, screen=window.screen, **members):
+    with bpy.context.temp_override(window=window, **members):
         yield
 
 
