@@ -5,7 +5,8 @@
         [--completions template mirror holotalk] [--table FILE.md] [--worst FILE.png] [--worst-of NAME]
 
 ``--data`` is a folder that ``holotalk render-data --preset full`` has filled with held-out people. Any
-completion that ``--complete`` knows can be named; ``template`` copies the template person. Each person's
+completion that ``--complete`` knows can be named, ``NAME=FILE.tflite`` with other weights than this
+version's; ``template`` copies the template person. Each person's
 result is kept in ``DIR/judged``: stopped, the same command goes on, and a completion that is named later is
 judged alone. The tables are Markdown, and go to standard output too.
 """
@@ -42,6 +43,8 @@ FIRST_PERSON = HELD_OUT_FROM + 500_000
 SIZE = 256
 TEXTURE = 1024
 TEMPLATE = "template"
+LEARNED = ("holotalk", "cae")
+"""Completions that run trained networks, which lie under the same names in ``model_weights``."""
 WORST = 10
 _CLASSES = 3  # of attributes that are numbers
 _FEWEST = 5  # people a class must have to be shown
@@ -86,9 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if (options.worst_of or options.completions[-1]) not in options.completions:
-        raise OptionError(f"--worst-of {options.worst_of}: that is none of the completions judged here.")
-    ways = {name: _way(name) for name in options.completions}
+    ways = {name.partition("=")[0]: _way(name) for name in options.completions}
+    worst_of = options.worst_of or list(ways)[-1]
+    if worst_of not in ways:
+        raise OptionError(f"--worst-of {worst_of}: that is none of the completions judged here.")
     tools = pipeline.load_tools()
     data = held_out_data(options.data, options.people)
     judged, faceless = judge(data, tools, ways, options.data / "judged")
@@ -97,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.table:
         write_text(options.table, text)
     if options.worst:
-        worst_picture(data, judged, options.worst_of or options.completions[-1], options.worst)
+        worst_picture(data, judged, worst_of, options.worst)
     return 0
 
 
@@ -116,17 +120,17 @@ def held_out_data(folder: Path, people: int) -> TrainingData:
 
 
 def _way(name: str) -> tuple[Completion, str]:
-    """A completion, and what its results depend on."""
-    if name == TEMPLATE:
+    """A completion, and what its results depend on: the version, and the weights if it has any."""
+    kind, _, given = name.partition("=")
+    if kind == TEMPLATE:
         return judging.template_copy, __version__
-    way = pipeline.completion(name)
-    return way, f"{__version__} {_weights_digest(name)}"
-
-
-def _weights_digest(name: str) -> str:
-    """What tells one set of trained weights from the next; empty for a completion without any."""
-    path = pipeline.completion_weights(name)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+    if given and not Path(given).is_file():
+        raise OptionError(f"There is no file {given}: give the .tflite that {kind} shall run.")
+    way = pipeline.completion(kind, Path(given) if given else None)
+    if kind not in LEARNED:
+        return way, __version__
+    weights = Path(given) if given else pipeline.trained_weights(f"{kind}.tflite")
+    return way, f"{__version__} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
 # ---------------------------------------------------------------- judging

@@ -109,8 +109,12 @@ def load_tools() -> Tools:
     return Tools(model, FaceModels.load(assets.find, model.canonical_mesh468))
 
 
-def completion(name: str) -> Completion:
+def completion(name: str, weights: Path | None = None) -> Completion:
     """The completion of this name.
+
+    Args:
+        name: one of :data:`COMPLETIONS`.
+        weights: the trained network of a learned one; None: this version's own.
 
     Raises:
         OptionError: there is none, or not in this version.
@@ -125,25 +129,11 @@ def completion(name: str) -> Completion:
             f"The learned completion '{name}' needs weights that this version does not have yet: "
             "choose auto, mirror or holotalk."
         )
-    weights = completion_weights(name)
-    if weights is not None:
+    if name == "holotalk":
         from .cae.holotalk import HolotalkNetwork, holotalk_completion
 
-        return holotalk_completion(HolotalkNetwork(weights))
+        return holotalk_completion(HolotalkNetwork(weights or trained_weights(f"{name}.tflite")))
     return mirror_and_fill
-
-
-def completion_weights(name: str) -> Path | None:
-    """The trained network that the completion of this name runs; None for one that needs none.
-
-    Raises:
-        AssetError: it is not there.
-    """
-    if name != "holotalk":
-        return None
-    from .cae.holotalk import WEIGHTS
-
-    return trained_weights(WEIGHTS)
 
 
 def trained_weights(name: str) -> Path:

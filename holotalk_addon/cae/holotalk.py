@@ -35,9 +35,6 @@ from ..progress import Progress, silent
 from .shards import SNAPSHOT_SIDE
 from .snapshots import photo_snapshot, photo_yaw, rounded_yaw, template_snapshot
 
-WEIGHTS = "holotalk.tflite"
-"""The file's name in ``model_weights`` and in the add-on's data."""
-
 _LARGE = 512  # pixels to which a side is enlarged before it is projected: the small mask would be eroded away
 _ON_HEAD = 0.06  # brightness below which a predicted picture shows the black ground
 _LEAST_LIGHT = 0.04  # below this brightness there is next to no tint
