@@ -45,7 +45,7 @@ def rasterize(
     nearest = np.full(width * height, np.inf, dtype=np.float32)
     owner = np.full(width * height, -1, dtype=np.int32)
     plane = _depth_planes(xy, depth) if depth is not None else None
-    for triangle, pixel, x, y in _covered(np.asarray(xy, dtype=np.float64), width, height):
+    for triangle, pixel, x, y in covered(np.asarray(xy, dtype=np.float64), width, height):
         if plane is None:
             nearest[pixel] = 0.0
             owner[pixel] = triangle
@@ -107,10 +107,14 @@ def _depth_planes(xy: NDArray[np.floating], depth: NDArray[np.floating]) -> NDAr
     return np.stack([a, b, d[:, 0] - a * p[:, 0, 0] - b * p[:, 0, 1]], axis=1)
 
 
-def _covered(
+def covered(
     xy: NDArray[np.float64], width: int, height: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield, in chunks, (triangle, flat pixel, x, y) of every covered pixel centre inside the picture."""
+    """Yield, in chunks, (triangle, flat pixel, x, y) of every covered pixel centre inside the picture.
+
+    All triangles that cover it, near or far: for surfaces that are seen through. ``xy`` is (T, 3, 2) as
+    :func:`rasterize` takes it.
+    """
     finite = np.isfinite(xy).all(axis=(1, 2))
     low = np.where(finite, np.ceil(np.nan_to_num(xy[..., 1].min(axis=1)) - 0.5), 0)
     high = np.where(finite, np.ceil(np.nan_to_num(xy[..., 1].max(axis=1)) - 0.5), 0)
