@@ -7,6 +7,8 @@ they need when they run.
 
 from __future__ import annotations
 
+import atexit
+
 import bpy
 
 from . import (
@@ -40,10 +42,15 @@ def register() -> None:
     session.begin()
     bpy.app.handlers.load_pre.append(operators_hologram.stop_before_load)
     bpy.app.handlers.load_post.append(operators_hologram.forget_run)
+    if bpy.app.module:
+        # Blender disables its add-ons when it quits; its Python module does not, and then hangs for ever on
+        # freeing a property's update function (4.5 and 5.2).
+        atexit.register(unregister)
 
 
 def unregister() -> None:
     """Leave nothing of it behind."""
+    atexit.unregister(unregister)
     bpy.app.handlers.load_post.remove(operators_hologram.forget_run)
     bpy.app.handlers.load_pre.remove(operators_hologram.stop_before_load)
     session.end()

@@ -116,6 +116,11 @@ class HOLOTALK_OT_save_template(HoloTalkOperator, bpy.types.Operator):
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_glob: bpy.props.StringProperty(default="*.svg", options={"HIDDEN"})
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be an open scene, for its settings."""
+        return context.scene is not None
+
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask where it goes."""
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()

@@ -1,0 +1,571 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's operators and settings on a real photo, in Blender's Python module: what its buttons do."""
+
+import difflib
+import json
+import re
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from blend_dump import dump
+from PIL import Image
+
+import holotalk_addon
+from holotalk_addon import assets, pipeline
+from holotalk_addon.head import expressions
+from holotalk_addon.hologram import layout as layouts
+from holotalk_addon.hologram import motion as motions
+from holotalk_addon.scene import hologram_scene
+from holotalk_addon.scene.background import BackgroundRender
+from holotalk_addon.scene.hologram_scene import find_hologram
+from holotalk_addon.scene.own import role_of
+from holotalk_addon.ui import jobs, session
+from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
+
+ROOT = Path(__file__).parents[1]
+SIZE = 320
+
+
+@pytest.fixture(scope="module")
+def addon():
+    """The add-on, enabled."""
+    holotalk_addon.register()
+    yield holotalk_addon
+    holotalk_addon.unregister()
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """A copy of the demo portrait in a folder of its own."""
+    path = tmp_path_factory.mktemp("photo") / "portrait.png"
+    path.write_bytes(assets.demo_portrait().read_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def users_file(addon, tmp_path_factory):
+    """A .blend of somebody's: objects, cameras, render settings, a sequencer edit, names like ours."""
+    bpy.ops.wm.read_factory_settings()
+    scene = bpy.context.scene
+    scene.name = "Shot 12"
+    scene.render.resolution_x, scene.render.fps, scene.render.filepath = 1234, 30, "//mine_"
+    scene.render.engine = "CYCLES"
+    scene.frame_start, scene.frame_end = 7, 77
+    scene["note"] = "mine"
+    for name in ("Hologram", "HoloTalk"):
+        bpy.data.scenes.new(name)
+    for name in ("HoloTalk Head", "HoloTalk Turntable", "HoloTalk Front"):
+        mesh = bpy.data.meshes.new(name)
+        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+        obj = bpy.data.objects.new(name, mesh)
+        obj.location = (1, 2, 3)
+        obj.keyframe_insert("location", frame=3)
+        scene.collection.objects.link(obj)
+        bpy.data.materials.new("HoloTalk Skin")
+    collection = bpy.data.collections.new("HoloTalk")
+    scene.collection.children.link(collection)
+    bpy.data.worlds.new("HoloTalk Black").color = (1, 0, 0)
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    strips.new_scene(name="Front", scene=bpy.data.scenes["Hologram"], channel=2, frame_start=1)
+    path = tmp_path_factory.mktemp("blend") / "mine.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def generated(users_file, photo, tmp_path_factory):
+    """The user's file with a hologram in it, saved; and the dumps of before and after."""
+    bpy.ops.wm.open_mainfile(filepath=str(users_file))
+    before = dump()
+    assert bpy.ops.holotalk.open_photo(filepath=str(photo)) == {"FINISHED"}
+    settings = bpy.context.scene.holotalk
+    settings.size_preset, settings.size = "CUSTOM", SIZE
+    settings.motion, settings.seconds, settings.fps = "TURNTABLE", 1.0, 8
+    settings.engine = "WORKBENCH"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    path = tmp_path_factory.mktemp("generated") / "hologram.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path, before, dump()
+
+
+@pytest.fixture
+def hologram(generated):
+    """The file with the hologram, just opened; returns the settings."""
+    bpy.ops.wm.open_mainfile(filepath=str(generated[0]))
+    return bpy.data.scenes[find_hologram().hologram].holotalk
+
+
+def state():
+    return bpy.context.window_manager.holotalk
+
+
+def ours():
+    """How many blocks of each role there are."""
+    counts = {}
+    for kind in ("scenes", "objects", "meshes", "cameras", "materials", "images", "actions", "collections"):
+        for block in getattr(bpy.data, kind):
+            if role_of(block):
+                key = f"{kind} {role_of(block)}"
+                counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+# --- being enabled and disabled -----------------------------------------------------------------------
+
+
+def test_enabling_loads_nothing_heavy_and_disabling_leaves_nothing(tmp_path):
+    code = """
+import json, sys
+import bpy
+def traces():
+    lists = {n: getattr(bpy.app.handlers, n) for n in dir(bpy.app.handlers)}
+    handlers = {n: len(h) for n, h in lists.items() if isinstance(h, list)}
+    types = sorted(n for n in dir(bpy.types) if n.startswith("HOLOTALK"))
+    props = [hasattr(bpy.types.Scene, "holotalk"), hasattr(bpy.types.WindowManager, "holotalk")]
+    operators = [n for n in dir(bpy.ops.holotalk)]
+    return [handlers, types, props, operators]
+before, loaded = traces(), set(sys.modules)
+import holotalk_addon
+holotalk_addon.register()
+heavy = {"numpy", "cv2", "dlib", "ai_edge_litert", "PIL", "keras", "tensorflow"} & (set(sys.modules) - loaded)
+enabled = traces()
+holotalk_addon.unregister()
+after = [traces()]
+for _ in range(10):
+    holotalk_addon.register()
+    again = traces()
+    holotalk_addon.unregister()
+    after.append(traces())
+print("RESULT" + json.dumps([before, sorted(heavy), enabled, again, after]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+    before, heavy, enabled, again, after = json.loads(line.removeprefix("RESULT"))
+    assert heavy == []
+    assert enabled[2] == [True, True]
+    assert len(enabled[1]) > 10
+    assert again == enabled
+    assert all(traces == before for traces in after)
+
+
+def test_a_program_that_forgets_to_disable_it_still_ends():
+    code = "import holotalk_addon; holotalk_addon.register()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_operators_are_named_described_and_polled(addon):
+    from holotalk_addon import ui
+
+    operators = [cls for cls in ui.CLASSES if issubclass(cls, bpy.types.Operator)]
+    assert len(operators) >= 14
+    changing = {"generate", "open_photo", "find_faces", "pick_face", "expression", "virtual_pyramid"}
+    for cls in operators:
+        assert re.fullmatch(r"HOLOTALK_OT_[a-z_]+", cls.__name__)
+        assert cls.bl_idname == "holotalk." + cls.__name__.removeprefix("HOLOTALK_OT_")
+        assert re.fullmatch(r"[A-Z].*[^.]", cls.__doc__.strip()), f"{cls.__name__}: Blender adds the period"
+        assert "poll" in cls.__dict__, cls.__name__
+        assert ("UNDO" in cls.bl_options) == (cls.bl_idname.split(".")[1] in changing), cls.__name__
+
+
+def test_the_panels_choices_are_those_of_the_program(addon):
+    def choices(name):
+        return [i.identifier.lower() for i in HOLOTALK_PG_settings.bl_rna.properties[name].enum_items]
+
+    assert choices("motion") == list(motions.MOTIONS)
+    assert choices("sides") == list(hologram_scene.SIDES)
+    assert choices("screen") == list(layouts.SCREENS)
+    assert choices("engine") == list(hologram_scene.ENGINES)
+    assert set(choices("complete")) <= set(pipeline.COMPLETIONS)
+    defaults = HOLOTALK_PG_settings.bl_rna.properties
+    motion = motions.loop_motion()
+    assert motions.loop_motion("turntable", defaults["seconds"].default, defaults["fps"].default) == motion
+    assert defaults["gap"].default == pytest.approx(layouts.pyramid_layout().gap)
+    assert defaults["size"].default == layouts.pyramid_layout().size
+
+
+# --- generate -----------------------------------------------------------------------------------------
+
+
+def test_the_users_file_is_as_it_was(generated):
+    _, before, after = generated
+    assert before.keys() == after.keys()
+    for name, text in before.items():
+        assert after[name] == text, name
+    assert "note" not in "".join(k for k in before if k.startswith("texts"))
+    assert any(len(text) > 2000 for text in before.values()), "the dump looks into the blocks"
+
+
+def test_the_dump_sees_a_change(users_file):
+    bpy.ops.wm.open_mainfile(filepath=str(users_file))
+    before = dump()
+    bpy.context.scene.render.resolution_x += 1
+    bpy.data.objects["HoloTalk Head"].location.x += 0.5
+    changed = {name for name, text in dump().items() if before[name] != text}
+    assert changed == {"scenes/Shot 12", "objects/HoloTalk Head"}
+
+
+def test_the_hologram_is_there_and_shown(hologram, photo):
+    found = find_hologram()
+    assert bpy.data.objects[found.head].type == "MESH"
+    assert (hologram.photo, hologram.size, hologram.motion) == (str(photo), SIZE, "TURNTABLE")
+    assert len(hologram.faces) == 1
+    box = hologram.faces[0].box
+    # The astronaut's face: in the upper middle of the picture.
+    assert 0.3 < box[0] < 0.45
+    assert 0.08 < box[1] < 0.25
+    assert found.motion.frames == 8
+    assert bpy.context.scene.name == found.hologram or any(
+        w.scene.name == found.hologram for w in bpy.context.window_manager.windows
+    )
+    assert "".join(f"{k}{v}" for k, v in ours().items()).count("scenes view") == 4
+
+
+def test_one_undo_removes_the_whole_result_and_redo_brings_it_back(users_file, photo):
+    bpy.ops.wm.open_mainfile(filepath=str(users_file))
+    bpy.ops.holotalk.open_photo(filepath=str(photo))
+    bpy.context.scene.holotalk.size_preset = "PHONE"
+    bpy.ops.ed.undo_push(message="before")
+    before = dump()
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="Generate Hologram")  # what the window does after an operator with UNDO
+    built = ours()
+    assert built["objects head"] == 1
+    bpy.ops.ed.undo()
+    assert ours() == {}
+    for name, text in dump().items():
+        changed = list(difflib.unified_diff(before[name].splitlines(), text.splitlines(), n=0))
+        assert changed == [], name
+    bpy.ops.ed.redo()
+    assert ours() == built
+    assert find_hologram() is not None
+
+
+def test_generating_again_replaces_the_result_and_keeps_what_users_added(hologram):
+    before, users = ours(), dump()
+    scene = bpy.data.scenes[find_hologram().hologram]
+    lamp = bpy.data.objects.new("My lamp", bpy.data.lights.new("My lamp", "POINT"))
+    scene.collection.objects.link(lamp)
+    former = bpy.data.objects[find_hologram().head]
+    copy = former.copy()
+    copy.data = former.data.copy()
+    copy.name = "Anna"
+    bpy.data.collections[find_hologram().collection].objects.link(copy)
+    uid = former.session_uid
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    head = bpy.data.objects[find_hologram().head]
+    assert head.session_uid != uid
+    assert head.name == find_hologram().head
+    assert "My lamp" in bpy.data.scenes[find_hologram().hologram].collection.objects
+    anna = bpy.data.objects["Anna"]
+    assert len(anna.data.shape_keys.key_blocks) == 53
+    assert all(m is not None and "Unlit" in m.node_tree.nodes for m in anna.data.materials)
+    assert anna.name not in bpy.data.collections[find_hologram().collection].objects
+    assert anna.users_collection[0].hide_render
+    bpy.data.objects.remove(anna)
+    after = {name: text for name, text in dump().items() if name in users}
+    assert after == users
+    twice = {key for key, count in ours().items() if count > before.get(key, 0)}
+    assert twice <= {"meshes mesh", "materials material", "images texture"}, "what the copy still uses"
+
+
+def test_a_change_of_look_keeps_the_head_and_moves_the_rest(hologram):
+    found = find_hologram()
+    mesh = bpy.data.objects[found.head].data.session_uid
+    lens = bpy.data.objects[found.cameras[0]].data.lens
+    hologram.gap = 0.45
+    assert find_hologram().layout == layout_of(hologram)
+    assert bpy.data.objects[found.cameras[0]].data.lens != lens
+    hologram.screen = "DOWN"
+    hologram.motion = "SWAY"
+    hologram.seconds = 2.0
+    assert find_hologram().motion == motions.loop_motion("sway", 2.0, 8)
+    hologram.sides = "FRONT"
+    assert len(find_hologram().views) == 1
+    hologram.sides = "AROUND"
+    assert len(find_hologram().views) == 4
+    hologram.size = 401
+    scene = bpy.data.scenes[find_hologram().hologram]
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (400, 400)
+    assert scene.frame_end == 16
+    hologram.frame = (200, 640)
+    assert "frame" in state().error.lower()
+    assert find_hologram().layout.frame == (400, 400)
+    hologram.frame = (480, 640)
+    assert state().error == ""
+    assert find_hologram().layout.frame == (480, 640)
+    assert bpy.data.objects[find_hologram().head].data.session_uid == mesh
+
+
+def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
+    hologram.gap, hologram.screen, hologram.motion = 0.4, "DOWN", "STILL"
+    bpy.ops.holotalk.render_video(filepath=str(tmp_path / "changed.mp4"))
+    bpy.ops.holotalk.preview_frame()
+    changed = np.asarray(Image.open(state().preview).convert("RGB")).astype(int)
+    head = hologram_scene.read_head(bpy.data.objects[find_hologram().head])
+    from holotalk_addon.scene.render import render_hologram
+
+    hologram_scene.new_file()
+    layout = layouts.pyramid_layout(SIZE, 0.4, "down")
+    built = hologram_scene.build_hologram(
+        head, layout, motions.loop_motion("still", 1, 8), engine="workbench"
+    )
+    render_hologram(built, tmp_path / "built.png")
+    fresh = np.asarray(Image.open(tmp_path / "built.png").convert("RGB")).astype(int)
+    assert changed.max() > 100
+    assert np.abs(changed - fresh).max() <= 1
+
+
+# --- preview and video --------------------------------------------------------------------------------
+
+
+def test_a_reopened_file_previews_and_renders(hologram, tmp_path):
+    scenes = {scene.name: scene.render.filepath for scene in bpy.data.scenes}
+    assert bpy.ops.holotalk.preview_frame() == {"FINISHED"}
+    with Image.open(state().preview) as picture:
+        assert picture.size == (SIZE, SIZE)
+        assert np.asarray(picture).max() > 100
+    assert 0 < state().estimate < 600
+    video = tmp_path / "made here.mp4"
+    assert bpy.ops.holotalk.render_video(filepath=str(video)) == {"FINISHED"}
+    assert hologram.video == str(video)
+    assert video.read_bytes()[4:8] == b"ftyp"
+    import cv2
+
+    film = cv2.VideoCapture(str(video))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    assert film.read()[1].shape == (SIZE, SIZE, 3)
+    assert {scene.name: scene.render.filepath for scene in bpy.data.scenes} == scenes
+
+
+@pytest.fixture
+def second_blender(tmp_path):
+    """A program that takes Blender's arguments and does what they say with Blender's module: here there is no
+    Blender to start. The window's test starts the real one."""
+    script = tmp_path / "second_blender.py"
+    script.write_text(
+        "import sys\nimport bpy\n"
+        "arguments = sys.argv[1:]\n"
+        "assert arguments[0] == '--background' and arguments[2] == '--addons'\n"
+        "bpy.ops.wm.open_mainfile(filepath=arguments[1])\n"
+        "__import__(arguments[3]).register()\n"
+        "exec(arguments[arguments.index('--python-expr') + 1])\n"
+    )
+    program = tmp_path / "blender"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "{script}" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    kept = bpy.app.binary_path
+    bpy.app.binary_path = str(program)
+    yield program
+    bpy.app.binary_path = kept
+
+
+def _wait(render, until, seconds=120):
+    ends = time.monotonic() + seconds
+    while not until() and not render.done:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_a_second_blender_renders_and_tells_how_far_it_is(hologram, second_blender, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    video = tmp_path / "behind.mp4"
+    render = BackgroundRender(video, scratch)
+    render.begin()
+    heard = []
+    _wait(render, lambda: heard.append(render.fraction))
+    assert render.done
+    assert render.result() > 0
+    assert video.read_bytes()[4:8] == b"ftyp"
+    heard = [fraction for fraction in heard if fraction]
+    assert heard == sorted(heard)
+    assert len(set(heard)) > 2
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_stopped_render_leaves_nothing_and_spares_the_former_video(hologram, second_blender, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    video = tmp_path / "behind.mp4"
+    video.write_bytes(b"the former one")
+    hologram.seconds, hologram.motion = 60.0, "SWAY"
+    render = BackgroundRender(video, scratch)
+    render.begin()
+    _wait(render, lambda: render.fraction > 0)
+    assert not render.done
+    render.cancel()
+    assert render.done
+    assert list(scratch.iterdir()) == []
+    assert video.read_bytes() == b"the former one"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "scratch", "behind.mp4", "blender", "second_blender.py"
+    }  # fmt: skip
+
+
+def test_a_second_blender_that_fails_says_why(hologram, second_blender, tmp_path):
+    second_blender.write_text("#!/bin/sh\necho the disk is upside down\nexit 3\n")
+    render = BackgroundRender(tmp_path / "behind.mp4", tmp_path)
+    render.begin()
+    _wait(render, lambda: False)
+    with pytest.raises(RuntimeError, match="the disk is upside down"):
+        render.result()
+    assert not (tmp_path / "behind.mp4").exists()
+    assert not list(tmp_path.glob("holotalk-*"))
+
+
+# --- the head -----------------------------------------------------------------------------------------
+
+
+def test_expressions_gaze_and_the_photos_own(hologram):
+    keys = bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks
+    photos = {key.name: key.value for key in keys[1:]}
+    bpy.ops.holotalk.expression(preset="SMILE")
+    assert keys["mouthSmileLeft"].value == keys["mouthSmileRight"].value > 0.5
+    assert keys["browDownLeft"].value == 0
+    hologram.gaze = (1.0, -0.5)
+    assert keys["eyeLookOutLeft"].value == keys["eyeLookInRight"].value == 1
+    assert keys["eyeLookDownLeft"].value == keys["eyeLookDownRight"].value == 0.5
+    bpy.ops.holotalk.expression(preset="NEUTRAL")
+    assert keys["mouthSmileLeft"].value == 0
+    assert keys["eyeLookOutLeft"].value == 1, "a preset leaves the gaze alone"
+    bpy.ops.holotalk.expression(preset="PHOTO")
+    for key in keys[1:]:
+        assert key.value == pytest.approx(photos[key.name], abs=1e-6)
+
+
+def test_every_preset_and_slider_is_one_of_the_52(hologram):
+    names = [key.name for key in bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks[1:]]
+    grouped = [n for start in expressions.GROUPS.values() for n in names if n.startswith(start)]
+    assert sorted(grouped) == sorted(names)
+    for preset, wanted in expressions.PRESETS.items():
+        strengths = expressions.preset_strengths(preset, names)
+        assert sum(strength > 0 for strength in strengths) == sum(1 + key.endswith("*") for key in wanted)
+    labels = [expressions.label(name) for name in names]
+    assert "Smile left" in labels
+    assert all(label and label == label.capitalize() for label in labels)
+
+
+def test_exports_show_the_sliders_as_they_are(hologram, tmp_path):
+    bpy.ops.holotalk.expression(preset="NEUTRAL")
+    assert bpy.ops.holotalk.export(filepath=str(tmp_path / "calm.obj")) == {"FINISHED"}
+    bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks["jawOpen"].value = 1.0
+    bpy.ops.holotalk.export(filepath=str(tmp_path / "open.obj"))
+    bpy.ops.holotalk.export(filepath=str(tmp_path / "open.glb"))
+    bpy.ops.holotalk.export(filepath=str(tmp_path / "open"), format="PLY")
+
+    def points(name):
+        lines = (tmp_path / name).read_text().splitlines()
+        return np.array([[float(v) for v in line.split()[1:]] for line in lines if line.startswith("v ")])
+
+    moved = points("calm.obj") - points("open.obj")
+    assert 0.01 < moved[:, 1].max() < 0.06
+    assert (tmp_path / "open.glb").read_bytes()[:4] == b"glTF"
+    assert (tmp_path / "open.ply").read_bytes()[:3] == b"ply"
+    with pytest.raises(RuntimeError, match="Save As"):
+        bpy.ops.holotalk.export(filepath=str(tmp_path / "open.blend"))
+
+
+def test_the_cut_template_has_the_screens_size(hologram, tmp_path):
+    hologram.screen_mm = (100.0, 180.0)
+    assert bpy.ops.holotalk.save_template(filepath=str(tmp_path / "pyramid")) == {"FINISHED"}
+    assert "<svg" in (tmp_path / "pyramid.svg").read_text()
+    assert "100" in (tmp_path / "pyramid.svg").read_text()
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------
+
+
+def _fails(call, match):
+    with pytest.raises(RuntimeError, match=match):
+        call()
+    assert re.search(match, state().error)
+    assert "Traceback" not in state().error
+    details = Path(state().details).read_text()
+    assert bpy.app.version_string in details
+    assert holotalk_addon.__version__ in details
+    assert "Traceback" in details
+    assert re.search(r"numpy \d", details)
+
+
+@pytest.fixture
+def empty(addon):
+    hologram_scene.new_file()
+    return bpy.context.scene.holotalk
+
+
+def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(broken)), "broken.jpg")
+    _fails(bpy.ops.holotalk.generate, "broken.jpg")
+    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(tmp_path / "none.jpg")), "no file")
+    wall = tmp_path / "wall.png"
+    Image.effect_noise((300, 200), 30).convert("RGB").save(wall)
+    assert bpy.ops.holotalk.open_photo(filepath=str(wall)) == {"FINISHED"}
+    assert "No face" in empty.photo_warnings, "the picture is shown, with a hint"
+    assert empty.photo == str(wall)
+    _fails(bpy.ops.holotalk.generate, "face")
+    assert ours() == {"scenes empty": 1}
+    assert session.current().job is None
+
+
+def test_without_a_photo_or_a_hologram_the_buttons_are_off(empty):
+    for name in ("generate", "find_faces", "preview_frame", "render_video", "virtual_pyramid", "export"):
+        assert not getattr(bpy.ops.holotalk, name).poll(), name
+    assert bpy.ops.holotalk.open_photo.poll()
+    assert bpy.ops.holotalk.save_template.poll()
+
+
+def test_a_video_that_cannot_be_written_is_said_before_the_work(hologram, tmp_path):
+    _fails(lambda: bpy.ops.holotalk.render_video(filepath=str(tmp_path / "no" / "x.mp4")), "does not exist")
+    _fails(lambda: bpy.ops.holotalk.render_video(filepath=""), "name")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unexpected_failure_leaves_no_half_built_scene(empty, photo, monkeypatch):
+    bpy.ops.holotalk.open_photo(filepath=str(photo))
+
+    def fail(*_):
+        raise ValueError("the rig fell over")
+
+    monkeypatch.setattr(hologram_scene, "aim_camera", fail)
+    _fails(bpy.ops.holotalk.generate, "the rig fell over")
+    assert ours() == {"scenes empty": 1}
+    monkeypatch.undo()
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+
+
+def test_a_stopped_job_says_so_and_changes_nothing(empty):
+    heard = []
+
+    def work(tell):
+        for k in range(1000):
+            heard.append(k)
+            tell("Finding the face", k / 1000)
+            time.sleep(0.01)
+
+    job = jobs.ThreadJob(work, {"Loading": 0.5, "Finding the face": 0.5})
+    job.begin()
+    while len(heard) < 5:
+        time.sleep(0.01)
+    assert job.stage == "Finding the face"
+    assert 0.5 <= job.fraction < 1
+    job.cancel()
+    while not job.done:
+        time.sleep(0.01)
+    assert len(heard) < 1000
+    with pytest.raises(jobs.Cancelled):
+        job.result()
