@@ -36,10 +36,10 @@ _WOMEN = {
 }  # fmt: skip
 
 LENGTHS_M = {
-    "bald": (0.0, 0.0), "fringe of hair": (0.012, 0.03), "buzz": (0.003, 0.008), "crew": (0.014, 0.03),
+    "bald": (0.0, 0.0), "fringe of hair": (0.006, 0.02), "buzz": (0.003, 0.008), "crew": (0.014, 0.03),
     "short": (0.035, 0.06), "swept back": (0.06, 0.11), "side part": (0.05, 0.09), "bob": (0.17, 0.23),
     "medium": (0.20, 0.30), "long": (0.32, 0.50), "bangs": (0.20, 0.45), "ponytail": (0.26, 0.46),
-    "bun": (0.17, 0.2), "curly": (0.07, 0.22), "afro": (0.025, 0.10),
+    "bun": (0.17, 0.2), "curly": (0.07, 0.22), "afro": (0.012, 0.065),
 }  # fmt: skip
 """From root to tip, shortest and longest of each style."""
 
@@ -94,7 +94,7 @@ def random_attributes(rng: np.random.Generator) -> PersonAttributes:
         weight=float(rng.beta(2.5, 2.5) if adult else rng.beta(2.5, 3.5)),
         muscle=float(rng.beta(3, 3)),
         melanin=melanin,
-        haemoglobin=float(np.clip(0.006 * np.exp(rng.normal(0, 0.35)), 0.0025, 0.016)),
+        haemoglobin=float(np.clip(0.012 * np.exp(rng.normal(0, 0.3)), 0.006, 0.025)),
         hair_style=style,
         hair_length=length,
         hair_colour=hair_colour,

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hair of the head: where it grows and how each style is combed."""
+"""Hair of the head: where it grows, how each style is cut and combed.
+
+Everything is made around the mean head, where all numbers (metres, head axes) hold, and carried to the
+person. How far hair may stand off comes from MakeHuman's hair helper geometry.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,46 @@ from .space import Grid
 from .strands import Comb, Growth, Locks, carry, grow, hair_texture, strips, wave
 from .workshop import Workshop
 
-_CROWN = np.array([0.0, 0.105, -0.055])
-"""where the hair whorls, on the mean head"""
+Points = NDArray[np.float64]
 
-# The hair line: height (m) over azimuth (degrees from the front) on the mean head, full and receded.
+_CROWN = np.array([0.0, 0.105, -0.055])
+"""where the hair whorls"""
+
+# The hair line: height over azimuth (degrees from the front), full, and how far it may recede.
 _LINE_AT = (0, 18, 32, 45, 58, 72, 84, 100, 112, 128, 150, 180)
 _LINE = (0.067, 0.066, 0.060, 0.047, 0.030, 0.008, -0.002, 0.010, -0.012, -0.045, -0.060, -0.064)
 _RECEDED = (0.022, 0.030, 0.042, 0.036, 0.020, 0.008, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+_FACE_HALF = 0.062
+"""half the width of the face that long hair leaves free"""
+_BROW_Y = 0.024
+_HAT_RIM_Y = 0.040
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A style in numbers: how its locks are cut and combed."""
+
+    comb: Comb
+    length: NDArray[np.float64]
+    """(N,) of each root's lock"""
+    volume: float
+    """height of the outermost locks over the skin"""
+    steps: int
+    width: float = 0.014
+    gravity: float = 0.0
+    stiffness: float = 0.45
+    cling: float = 0.5
+    lift: float = 0.4
+    stray: float = 0.08
+    roll: float = 0.3
+    amplitude: float = 0.0
+    wavelength: float = 0.05
+    taper: float = 0.6
+    frees_face: NDArray[np.bool_] | None = None
+    """(N,) which locks must not hang before the face"""
+    floating: bool = False
+    """locks begin at their height, not at the skin: a ball of curls"""
 
 
 def grow_hair(
@@ -45,62 +82,53 @@ def grow_hair(
     density = hair_density(shop, attributes, rng)
     style = attributes.hair_style
     if style == "bald":
-        return [], density * 0.12
-    plan = _plan(attributes, rng)
-    triangles, weights = _roots(shop, density, plan.count, rng)
+        return [], density * 0.10
+    if attributes.headwear == "headscarf":
+        return [], density
+    count = _COUNTS.get(style, 1000)
+    triangles, weights = _roots(shop, density, count, rng)
     corners = shop.model.triangles[triangles]
-    roots = np.einsum("nc,ncd->nd", weights, shop.model.mean[corners])
+    roots = np.einsum("nc,ncd->nd", weights, shop.model.mean[corners]).astype(np.float64)
     normals = np.einsum("nc,ncd->nd", weights, shop.normals[corners])
     displaced = np.einsum("nc,ncd->nd", weights, vertices[corners]) - roots
-    layer = rng.random(plan.count)
-    growth = plan.growth(roots, layer, rng)
-    points = grow(shop.space, roots, normals, growth, plan.steps, rng)
-    points = wave(points, growth.length, plan.amplitude, plan.wavelength, rng)
+
+    layer = rng.random(count)
+    cut = _cut(style, attributes, roots, layer, rng)
+    height = cut.volume * (0.45 + 0.55 * layer) + 0.001
+    if attributes.headwear in ("beanie", "cap", "hat"):  # pressed flat under it
+        pressed = smoothstep((roots[:, 1] - _HAT_RIM_Y + 0.03) / 0.03)
+        height = height + (np.minimum(height, 0.002) - height) * pressed
+    growth = Growth(cut.length, height, cut.comb, cut.gravity, cut.stiffness, cut.cling, cut.lift, cut.stray)
+    start = roots + normals * (height * rng.uniform(0.85, 1.0, count))[:, None] if cut.floating else roots
+    points = grow(shop.space, start, normals, growth, cut.steps, rng)
+    points = wave(points, growth.length, cut.amplitude, cut.wavelength, rng)
+    if cut.frees_face is not None:
+        points = np.where(cut.frees_face[:, None, None], _off_face(points, rng), points)
     _, out = shop.space.look(points.reshape(-1, 3))
-    width = plan.width * rng.uniform(0.7, 1.3, plan.count)
-    texture = hair_texture(shop.hair, attributes.hair_rgb, attributes.greying)
-    locks = Locks(
-        carry(points, warp, displaced), width, np.clip(layer + rng.normal(0, 0.15, len(layer)), 0, 1)
-    )
-    hair = strips("hair", locks, out.reshape(points.shape), texture, rng, plan.roll)
-    return [hair], density * plan.undercoat
+    drawing = shop.curls if attributes.curl > 0.55 and style != "buzz" else shop.hair
+    texture = hair_texture(drawing, attributes.hair_rgb, attributes.greying)
+    shade = np.clip(0.9 * layer + rng.normal(0.05, 0.15, count), 0, 1)
+    locks = Locks(carry(points, warp, displaced), cut.width * rng.uniform(0.7, 1.3, count), shade)
+    props = [strips("hair", locks, out.reshape(points.shape), texture, rng, cut.roll, taper=cut.taper)]
+    if style in ("ponytail", "bun"):
+        tied = _tail if style == "ponytail" else _knot
+        extra, extra_out = tied(shop, attributes, _tie(attributes), rng)
+        moved = Locks(carry(extra.points, warp), extra.width, extra.shade)
+        props.append(strips("hair", moved, extra_out, texture, rng, 0.3, taper=0.5))
+    return props, density * 0.95
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A style in numbers."""
-
-    length: float
-    comb: Comb
-    count: int = 900
-    steps: int = 8
-    width: float = 0.013
-    volume: float = 0.012
-    gravity: float = 0.3
-    stiffness: float = 0.45
-    cling: float = 0.5
-    lift: float = 0.4
-    stray: float = 0.1
-    roll: float = 0.35
-    amplitude: float = 0.0
-    wavelength: float = 0.05
-    undercoat: float = 0.9
-    fringe: float | None = None
-    """length of the hair over the forehead, where it is cut shorter"""
-
-    def growth(
-        self, roots: NDArray[np.floating], layer: NDArray[np.floating], rng: np.random.Generator
-    ) -> Growth:
-        length = self.length * rng.uniform(0.8, 1.08, len(roots))
-        if self.fringe is not None:
-            front = smoothstep((roots[:, 2] - 0.035) / 0.02) * smoothstep(
-                (0.052 - np.abs(roots[:, 0])) / 0.01
-            )
-            length = length + front * (self.fringe * rng.uniform(0.9, 1.05, len(roots)) - length)
-        height = self.volume * (0.15 + 0.85 * layer) + 0.001
-        return Growth(
-            length, height, self.comb, self.gravity, self.stiffness, self.cling, self.lift, self.stray
-        )
+_COUNTS = {
+    "buzz": 2400,
+    "fringe of hair": 1400,
+    "crew": 2000,
+    "short": 1500,
+    "side part": 1300,
+    "swept back": 1300,
+    "afro": 1500,
+    "curly": 1200,
+    "long": 1100,
+}
 
 
 def hair_density(
@@ -123,112 +151,265 @@ def hair_density(
 
 def _roots(
     shop: Workshop, density: NDArray[np.float64], count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+) -> tuple[NDArray[np.intp], Points]:
     """(N,) triangles and (N, 3) weights of roots, evenly by area times density (systematic sampling)."""
     corners = shop.model.mean[shop.model.triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     share = np.cumsum(area * density[shop.model.triangles].min(axis=1))
     at = (np.arange(count) + rng.random(count)) / count * share[-1]
-    triangle = np.searchsorted(share, at)
+    triangle = np.minimum(np.searchsorted(share, at), len(share) - 1)
     a, b = np.sqrt(rng.random(count)), rng.random(count)
     return triangle, np.stack([1 - a, a * (1 - b), a * b], axis=1)
 
 
-def _from_crown(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    away = p - _CROWN
-    return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+def _cut(
+    style: str,
+    attributes: PersonAttributes,
+    roots: Points,
+    layer: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> _Cut:
+    """The style's numbers for these roots."""
+    own, curl = attributes.hair_length, attributes.curl
+    count = len(roots)
+    uneven = rng.uniform(0.85, 1.05, count)
+    parting = float(rng.choice([0.0, 0.022, -0.022, 0.034, -0.034], p=[0.36, 0.16, 0.16, 0.16, 0.16]))
+    amplitude, wavelength = 0.011 * curl, 0.12 - 0.07 * curl
+    # Men's sides are cut shorter than the top.
+    high = smoothstep((roots[:, 1] - 0.03) / 0.055)
+    fade = 0.28 + 0.72 * high if attributes.male else 0.6 + 0.4 * high
+    if style in ("buzz", "fringe of hair"):
+        volume = max(0.002, 0.4 * own)
+        return _Cut(
+            _from_crown, own * uneven + 0.004, volume, 3, width=0.012, gravity=0.05, lift=0.4, roll=0.15
+        )
+    if style == "crew":
+        forward = _blend(_from_crown, _forward, 0.5)
+        return _Cut(
+            forward, own * fade * uneven + 0.003, 0.010, 4, width=0.009, lift=0.5, stray=0.12, roll=0.15
+        )
+    if style == "short":
+        tousle = float(rng.uniform(0.1, 0.4))
+        return _Cut(
+            _blend(_from_crown, _aside(parting or 0.03), 0.5), own * fade * uneven, 0.018, 6, width=0.011,
+            gravity=0.08, lift=0.5, stray=tousle, amplitude=amplitude, wavelength=wavelength,
+        )  # fmt: skip
+    if style == "swept back":
+        return _Cut(
+            _swept_back, own * fade * uneven, float(rng.uniform(0.012, 0.026)), 7,
+            gravity=0.1, lift=0.6, stiffness=0.55, stray=0.06, amplitude=amplitude, wavelength=wavelength,
+        )  # fmt: skip
+    if style == "side part":
+        return _Cut(
+            _side_part(parting or 0.034), own * fade * uneven, float(rng.uniform(0.012, 0.022)), 7,
+            gravity=0.1, lift=0.55, stiffness=0.55, stray=0.07, amplitude=amplitude, wavelength=wavelength,
+        )  # fmt: skip
+    if style == "afro":
+        return _Cut(
+            _any_way(rng), np.full(count, 0.035), own, 6, width=0.020, lift=0.0, stray=1.2, roll=0.6,
+            amplitude=0.004, wavelength=0.02, taper=0.9, floating=True, cling=0.0,
+        )  # fmt: skip
+    if style == "curly":
+        fallen = np.maximum(own * uneven * (0.6 + 0.4 * high), 0.04)
+        return _Cut(
+            _blend(_from_crown, _aside(parting), 0.4), fallen, 0.032, 16, width=0.013, gravity=0.3, lift=0.8,
+            stray=0.3, roll=0.7, amplitude=0.009, wavelength=0.035, frees_face=roots[:, 2] < 0.06,
+        )  # fmt: skip
+    if style in ("ponytail", "bun"):
+        tie = _tie(attributes)
+        reach = np.linalg.norm(tie - roots, axis=1) * 1.12 + 0.01
+        return _Cut(_toward(tie), reach, 0.007, 10, gravity=0.0, cling=1.0, lift=0.15, stray=0.03, roll=0.15)
+    # Long styles are cut at one height all round, or longer behind.
+    lowest = 0.105 - own
+    drop = roots[:, 1] - lowest
+    arch = 0.35 * np.hypot(roots[:, 0] * 0.6, np.maximum(0.1 - np.abs(roots[:, 2]), 0.0) * 0.3)
+    ragged = 0.03 if style == "bob" else 0.16
+    length = np.maximum((drop + arch) * rng.uniform(1 - ragged, 1.02, count), 0.05)
+    comb = _parted(parting)
+    if rng.random() < 0.35 and style != "bangs":
+        comb = _behind_ears(comb)
+    before = np.zeros(count, dtype=bool)
+    if style == "bangs":
+        before = _fringe(roots) > rng.random(count)
+        brow = np.stack([roots[:, 0], np.full(count, _BROW_Y), np.full(count, 0.103)], axis=1)
+        to_brow = np.linalg.norm(roots - brow, axis=1) * rng.uniform(1.04, 1.12, count)
+        length = np.where(before, to_brow, length)
+        comb = _with_fringe(comb)
+    return _Cut(
+        comb, length, float(rng.uniform(0.010, 0.018)), 16, width=0.018, gravity=0.4, stiffness=0.55,
+        stray=0.04 + 0.06 * curl, roll=0.14, amplitude=amplitude, wavelength=wavelength,
+        taper=0.9 if style == "bob" else 0.65, frees_face=~before,
+    )  # fmt: skip
 
 
-def _swept_back(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    result = np.tile([0.0, 0.25, -1.0], (len(p), 1))
+# How hair is combed: directions over places.
+
+
+def _from_crown(p: Points) -> Points:
+    """Down from the whorl to every side."""
+    return _unit(p - _CROWN)
+
+
+def _forward(p: Points) -> Points:
+    top = smoothstep((p[:, 1] - 0.06) / 0.03)[:, None]
+    return np.array([0.0, 0.1, 1.0]) * top + _from_crown(p) * (1 - top)
+
+
+def _swept_back(p: Points) -> Points:
     behind = smoothstep((-0.03 - p[:, 2]) / 0.04)[:, None]
-    return result * (1 - behind) + np.array([0.0, -1.0, -0.2]) * behind
+    low = smoothstep((0.05 - p[:, 1]) / 0.05)[:, None]
+    back = np.array([0.0, 0.25, -1.0]) * (1 - low) + np.array([0.0, -0.6, -0.8]) * low
+    return back * (1 - behind) + np.array([0.0, -1.0, -0.2]) * behind
 
 
-def _parted(at: float) -> Comb:
-    """Hair combed away from a parting at x = at (m), and down behind the crown."""
+def _side_part(at: float) -> Comb:
+    """Over the top from one side to the other, the sides down and back."""
 
-    def comb(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        side = np.sign(p[:, 0] - at)
-        aside = np.stack([side, np.full(len(p), -0.2), np.full(len(p), -0.25)], axis=1)
-        behind = smoothstep((-0.01 - p[:, 2]) / 0.06)[:, None]
-        return aside * (1 - behind) + (_from_crown(p) + np.array([0, -0.4, 0])) * behind
+    def comb(p: Points) -> Points:
+        across = -np.sign(at) * np.where(np.sign(at) * (p[:, 0] - at) > 0, -1.0, 1.0)
+        top = np.stack([across, np.full(len(p), 0.25), np.full(len(p), 0.15)], axis=1)
+        on_top = smoothstep((p[:, 1] - 0.055) / 0.03) * smoothstep((p[:, 2] + 0.06) / 0.04)
+        sides = _from_crown(p) + np.array([0.0, -0.4, -0.5])
+        return top * on_top[:, None] + sides * (1 - on_top)[:, None]
 
     return comb
 
 
-def _outward(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _from_crown(p) * 0.3
+def _aside(at: float) -> Comb:
+    def comb(p: Points) -> Points:
+        return np.stack([np.sign(p[:, 0] - at), np.full(len(p), -0.2), np.full(len(p), 0.1)], axis=1)
+
+    return comb
 
 
-def _plan(attributes: PersonAttributes, rng: np.random.Generator) -> _Plan:
-    style, length, curl = attributes.hair_style, attributes.hair_length, attributes.curl
-    at = float(rng.choice([0.0, 0.025, -0.025, 0.035, -0.035]))
-    amplitude, wavelength = 0.012 * curl, 0.11 - 0.07 * curl
-    if style in ("buzz", "fringe of hair"):
-        return _Plan(length, _from_crown, count=1300, steps=3, width=0.009, volume=max(0.002, length * 0.4),
-                     gravity=0.05, lift=0.5, undercoat=0.75)  # fmt: skip
-    if style == "crew":
-        return _Plan(
-            length, _from_crown, count=1100, steps=4, width=0.010, volume=0.010, gravity=0.05, lift=0.6
-        )
-    if style == "short":
-        return _Plan(
-            length,
-            _from_crown,
-            steps=5,
-            volume=0.016,
-            gravity=0.1,
-            lift=0.55,
-            stray=0.25,
-            amplitude=amplitude,
-            wavelength=wavelength,
-        )
-    if style == "swept back":
-        return _Plan(
-            length,
-            _swept_back,
-            volume=0.018,
-            gravity=0.12,
-            lift=0.6,
-            amplitude=amplitude,
-            wavelength=wavelength,
-        )
-    if style == "side part":
-        return _Plan(
-            length,
-            _parted(at or 0.03),
-            volume=0.018,
-            gravity=0.15,
-            lift=0.6,
-            amplitude=amplitude,
-            wavelength=wavelength,
-        )
-    if style == "afro":
-        return _Plan(length, _outward, count=1500, steps=4, width=0.016, volume=length, gravity=0.0, lift=1.0,
-                     stray=0.4, roll=1.2, amplitude=0.004, wavelength=0.02)  # fmt: skip
-    if style == "curly":
-        return _Plan(length, _from_crown, count=1100, steps=14, width=0.010, volume=0.03, gravity=0.35,
-                     stray=0.3, lift=0.8, roll=0.8, amplitude=0.009, wavelength=0.035)  # fmt: skip
-    if style == "bangs":
-        return _Plan(
-            length,
-            _from_crown,
-            count=800,
-            steps=12,
-            volume=0.016,
-            gravity=0.4,
-            fringe=0.085,
-            amplitude=amplitude,
-            wavelength=wavelength,
-        )
-    return _Plan(
-        length,
-        _parted(at),
-        count=800,
-        steps=14,
-        volume=0.016,
-        gravity=0.4,
-        amplitude=amplitude,
-        wavelength=wavelength,
+def _parted(at: float) -> Comb:
+    """Away from a parting at x = at, and down behind the crown."""
+
+    def comb(p: Points) -> Points:
+        side = np.sign(p[:, 0] - at * smoothstep((p[:, 1] - 0.05) / 0.03))
+        aside = np.stack([side, np.full(len(p), -0.3), np.full(len(p), -0.25)], axis=1)
+        behind = smoothstep((-0.01 - p[:, 2]) / 0.06)[:, None]
+        return aside * (1 - behind) + (_from_crown(p) + np.array([0, -0.5, 0])) * behind
+
+    return comb
+
+
+def _behind_ears(comb: Comb) -> Comb:
+    def tucked(p: Points) -> Points:
+        near = smoothstep((0.055 - p[:, 1]) / 0.03) * smoothstep((p[:, 2] + 0.035) / 0.02)
+        near = (near * (p[:, 1] > -0.05))[:, None]
+        return comb(p) * (1 - near) + np.array([0.0, -0.25, -1.6]) * near
+
+    return tucked
+
+
+def _fringe(p: Points) -> NDArray[np.float64]:
+    """(N,) 0..1 where hair is combed over the forehead."""
+    return smoothstep((0.050 - np.abs(p[:, 0])) / 0.008) * smoothstep((p[:, 2] + 0.01) / 0.02)
+
+
+def _with_fringe(comb: Comb) -> Comb:
+    def fringed(p: Points) -> Points:
+        front = _fringe(p)[:, None]
+        ahead = np.stack([0.6 * p[:, 0] / 0.05, np.full(len(p), -0.1), np.ones(len(p))], axis=1)
+        return comb(p) * (1 - front) + ahead * front
+
+    return fringed
+
+
+def _toward(tie: Points) -> Comb:
+    def comb(p: Points) -> Points:
+        return _unit(tie - p)
+
+    return comb
+
+
+def _nowhere(p: Points) -> Points:
+    return np.zeros_like(p)
+
+
+def _any_way(rng: np.random.Generator) -> Comb:
+    """Each place another way, smoothly random."""
+    waves = rng.normal(0, 90.0, (3, 3, 3))
+
+    def comb(p: Points) -> Points:
+        return np.sin(np.einsum("nd,dcw->ncw", p, waves)).sum(axis=2)
+
+    return comb
+
+
+def _blend(a: Comb, b: Comb, share: float) -> Comb:
+    def comb(p: Points) -> Points:
+        return a(p) * (1 - share) + b(p) * share
+
+    return comb
+
+
+# What is tied.
+
+
+def _tie(attributes: PersonAttributes) -> Points:
+    """Where a ponytail or a bun is tied: high, middle or low behind the head."""
+    # The length, which nothing else uses to choose, tells which: the same in every part of one person.
+    third = int(attributes.hair_length * 1e4) % 3
+    return np.array([[0.0, 0.095, -0.098], [0.0, 0.035, -0.126], [0.0, -0.028, -0.118]])[third]
+
+
+def _tail(
+    shop: Workshop, attributes: PersonAttributes, tie: Points, rng: np.random.Generator
+) -> tuple[Locks, Points]:
+    count, steps = 170, 14
+    away = _unit(tie - np.array([0.0, 0.5 * tie[1], -0.02]))
+    length = max(attributes.hair_length * 0.8, 0.10)
+    growth = Growth(np.array([length]), np.array([0.016]), _nowhere, 0.55, 0.7, 0.0, 1.0, 0.0)
+    guide = grow(shop.space, tie[None], away[None], growth, steps, rng)
+    # Every lock keeps to the guide; the tail swells below the band and is cut unevenly.
+    t = np.linspace(0, 1, steps + 1)
+    own = t[None] * rng.uniform(0.72, 1.0, (count, 1))
+    points = np.stack([np.interp(own, t, guide[0, :, k]) for k in range(3)], axis=2)
+    spread = np.interp(t, [0, 0.3, 0.8, 1], [0.35, 1.0, 0.9, 0.5])
+    points = np.asarray(points + rng.normal(0, 0.010, (count, 1, 3)) * spread[None, :, None])
+    points = wave(points, np.full(count, length), 0.012 * attributes.curl, 0.12 - 0.06 * attributes.curl, rng)
+    return Locks(points, np.full(count, 0.014), rng.random(count)), points - guide + away * 0.004
+
+
+def _knot(
+    shop: Workshop, attributes: PersonAttributes, tie: Points, rng: np.random.Generator
+) -> tuple[Locks, Points]:
+    """A bun: locks wound about the axis that leads away from the head."""
+    count, steps = 150, 12
+    away = _unit(tie - np.array([0.0, 0.0, -0.02]))
+    radius = 0.024 + 0.012 * (attributes.hair_length * 1e3 % 1.0)
+    centre = tie + away * radius * 0.75
+    start = rng.uniform(0, 2 * np.pi, (count, 1))
+    turn = start + np.linspace(0, rng.uniform(1.0, 2.6), steps + 1)[None]
+    up = rng.uniform(-0.85, 0.95, (count, 1)) + rng.normal(0, 0.12, (count, 1)) * np.linspace(
+        -1, 1, steps + 1
     )
+    up = np.clip(up, -0.95, 0.98)
+    size = radius * (1 + 0.06 * rng.normal(0, 1, (count, 1)))
+    side = _unit(np.cross(away, [0.0, 1.0, 0.3]))
+    other = np.cross(away, side)
+    ring = np.sqrt(1 - up**2) * size
+    points: Points = (
+        centre
+        + side * (np.cos(turn) * ring)[..., None]
+        + other * (np.sin(turn) * ring)[..., None]
+        + away * (up * size * 0.75)[..., None]
+    )
+    return Locks(points, np.full(count, 0.012), rng.random(count)), points - centre
+
+
+def _off_face(points: Points, rng: np.random.Generator) -> Points:
+    """Hair that would hang before the face is pushed to the side it has started on."""
+    side = np.where(points[:, -1:, 0] >= 0, 1.0, -1.0)
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    least = _FACE_HALF * rng.uniform(0.92, 1.15, (len(points), 1))
+    least = least * smoothstep((z - 0.02) / 0.035) * smoothstep((0.062 - y) / 0.03)
+    result = points.copy()
+    result[..., 0] = np.where(side * x < least, side * least, x)
+    return result
+
+
+def _unit(v: NDArray[np.floating]) -> Points:
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9), dtype=np.float64)

@@ -8,9 +8,11 @@ import numpy as np
 from ..head import Head
 from ..morphable_model import HeadModel
 from .attributes import random_attributes, random_expression
+from .beard import grow_beard
 from .hair import grow_hair
 from .person import SyntheticPerson
 from .skin import paint
+from .wearing import dress
 from .workshop import Workshop, open_workshop
 
 
@@ -30,14 +32,20 @@ def synthetic_person(
     """
     shop = workshop or open_workshop(model)
     # One stream for each aspect: what one of them draws does not shift the others.
-    streams = [np.random.default_rng(seed) for seed in rng.integers(0, 2**63, size=(6, 2))]
+    streams = [np.random.default_rng(seed) for seed in rng.integers(0, 2**63, size=(7, 2))]
     attributes = random_attributes(streams[0])
     identity = shop.mixer.codes(model, attributes, streams[1])
     names = tuple(str(n) for n in model.expression_names)
     expression = random_expression(names, attributes, streams[2])
     vertices = model.vertices(identity)
     warp = shop.cage.bend(vertices - model.mean)
+    posed = vertices + np.tensordot(expression, model.expression_basis, axes=1)
     hair, scalp = grow_hair(shop, attributes, vertices, warp, streams[3])
+    props = [
+        *hair,
+        *grow_beard(shop, attributes, posed, streams[5]),
+        *dress(shop, attributes, warp, streams[6]),
+    ]
     head = Head(
         vertices=vertices,
         polygons=model.polygons,
@@ -49,4 +57,4 @@ def synthetic_person(
         fade=model.fade,
         texture=paint(shop, attributes, scalp, streams[4]),
     )
-    return SyntheticPerson(head, tuple(hair), attributes, identity, expression)
+    return SyntheticPerson(head, tuple(props), attributes, identity, expression)

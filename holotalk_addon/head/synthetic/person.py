@@ -30,7 +30,8 @@ class Prop:
     """
 
     name: str
-    """What it is: "hair", "beard", "brows", "glasses", "lenses", "hat", "scarf" or "collar"."""
+    """What it is: "hair", "beard", "body" (skin below the bust), "collar", "hat",
+    "scarf", "glasses" or "lenses"."""
     vertices: NDArray[np.float32]
     """(N, 3) metres, head axes, as posed."""
     polygons: NDArray[np.int32]
@@ -43,6 +44,9 @@ class Prop:
     """Whether alpha below 255 matters."""
     roughness: float = 0.7
     """Of its surface, 0..1, as in the usual microfacet models."""
+    normals: NDArray[np.float32] | None = None
+    """(N, 3) unit normals to shade by, where the flat surface's own would be wrong (strips of hair are
+    shaded as the round mass they make); None: the surface's own, smooth."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head import PARTS
+from .face_paint import paint_face
 from .person import PersonAttributes
 from .skin_optics import skin_colour, to_linear, to_srgb
 from .workshop import Workshop
@@ -33,21 +34,46 @@ def paint(
     """
     model = shop.model
     rolled = [np.roll(n, rng.integers(0, shop.size, 2), (0, 1)) for n in shop.noise]
+    face = paint_face(shop, attributes, rng)
     melanin, blood = _pigments(shop, attributes)
-    field = shop.spread(np.stack([melanin, blood, scalp_hair, model.region("mouth_inside")], axis=1))
+    field = shop.spread(
+        np.stack([melanin, blood, scalp_hair, model.region("mouth_inside"), model.region("lips")], axis=1)
+    )
+    drawn = shop.from_canvas(np.stack([face.melanin, face.blood, face.shade, face.hair], axis=2))
     grain = 0.05 * rolled[0] + 0.05 * rolled[1]
-    log_melanin = field[..., 0] + 0.8 * grain + 0.05 * rolled[2] + 0.05 * rolled[3]
-    log_blood = field[..., 1] + 1.5 * grain + 0.12 * rolled[2] + 0.08 * rolled[3]
+    log_melanin = field[..., 0] + 0.8 * grain + 0.03 * rolled[2] + 0.03 * rolled[3] + drawn[..., 0]
+    log_blood = field[..., 1] + 1.5 * grain + 0.12 * rolled[2] + 0.08 * rolled[3] + drawn[..., 1]
     colour = skin_colour(shop.skin, np.exp(log_melanin), np.exp(log_blood))
+    colour *= np.exp(drawn[..., 2] + 0.02 * rolled[0])[..., None]
+    red, green, blue, cover = face.lipstick
+    if cover > 0:
+        lips = (field[..., 4] * cover)[..., None]
+        colour += lips * (to_linear(np.array([red, green, blue])) - colour)
+    if face.colour is not None:
+        made_up = shop.from_canvas(face.colour)
+        colour += made_up[..., 3:] * (to_linear(made_up[..., :3]) - colour)
+    short = drawn[..., 3:]
+    colour += short * (to_linear(brow_rgb(attributes)) - colour)
     hair = np.clip(field[..., 2] * (1.0 + 0.15 * rolled[1]), 0, 1)[..., None]
     colour += hair * (to_linear(np.array(attributes.hair_rgb)) * 0.8 - colour)
-    inside = field[..., 3:]
+    inside = field[..., 3:4]
     colour += inside * (np.array([0.15, 0.025, 0.022], dtype=np.float32) - colour)
     _paint_parts(shop, colour, attributes, rng)
     result = np.empty((shop.size, shop.size, 4), dtype=np.uint8)
     result[..., :3] = to_srgb(colour) * 255.0 + 0.5
     result[..., 3] = shop.lash_alpha
     return result
+
+
+def brow_rgb(attributes: PersonAttributes) -> NDArray[np.float64]:
+    """(3,) sRGB of brows and beard: as the hair, but darker than light or dyed hair is."""
+    own = np.array(attributes.hair_rgb)
+    if attributes.hair_colour == "dyed":
+        own = np.array([0.20, 0.14, 0.10])
+    dark = np.array([0.22, 0.16, 0.12])
+    light = float(np.clip(own.mean() / 0.5, 0, 1))
+    share = 0.45 * light * (1.0 - 0.6 * attributes.greying)
+    return np.asarray(own + (dark - own) * share)
 
 
 def _pigments(
@@ -58,8 +84,10 @@ def _pigments(
     lips = model.region("lips")
     melanin = np.full(len(model.mean), np.log(attributes.melanin))
     blood = np.full(len(model.mean), np.log(attributes.haemoglobin))
-    blood += lips * 1.6
-    melanin += lips * 0.1
+    dark = np.clip(np.log(attributes.melanin / 0.08), 0.0, 1.2)
+    blood += lips * 1.7 + 0.35 * model.region("ears")
+    melanin += lips * (0.1 - 0.15 * dark)
+    melanin -= 0.12 * model.region("neck") * (model.mean[:, 2] > 0.0)
     return melanin, blood
 
 

@@ -48,7 +48,7 @@ _OXYGENATED = 0.75
 _EPIDERMIS_CM = 0.006  # 60 micrometres
 _SLANT = 2.0  # diffuse light takes about twice the straight way through a thin layer
 _HALF_SPACE = 6.0  # A: between 6 and 8 for tissue's indices of refraction
-_SURFACE = 0.015  # what the skin's surface itself returns to every side
+_SURFACE = 0.03  # what the skin's surface itself returns to every side
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 
 

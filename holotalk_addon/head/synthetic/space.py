@@ -16,7 +16,7 @@ from ..morphable_model import HeadModel
 
 _LOW = np.array([-0.24, -0.48, -0.24])
 _HIGH = np.array([0.24, 0.24, 0.24])
-_STEP = 0.006
+_STEP = 0.008
 _CAGE_STEP = 0.024
 _CONTROLS = 420
 
@@ -117,8 +117,8 @@ def make_space(
     axes = [np.arange(lo, hi + _STEP / 2, _STEP) for lo, hi in zip(_LOW, _HIGH, strict=True)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     shape = nodes.shape[:3]
-    _, nearest = cKDTree(at).query(nodes.reshape(-1, 3), k=4)
-    # Four neighbours vote: a single one in the folds of an ear may point anywhere.
+    _, nearest = cKDTree(at).query(nodes.reshape(-1, 3), k=3)
+    # Three neighbours vote: a single one in the folds of an ear may point anywhere.
     offset = nodes.reshape(-1, 1, 3) - at[nearest]
     inside = np.einsum("nkd,nkd->nk", offset, way[nearest]).mean(axis=1) < 0
     distance = np.linalg.norm(offset[:, 0], axis=1)

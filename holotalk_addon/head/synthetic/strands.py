@@ -90,9 +90,16 @@ def grow(
         p = p + direction * step
         d, out = space.look(p)
         least = np.minimum(growth.height * 0.6, _CLEARANCE_M + 0.35 * growth.height) * min(1.0, k / 2)
-        p = p + out * np.clip(least - d, 0.0, 0.02)[:, None]
+        p = p + _way_out(p, out) * np.clip(least - d, 0.0, 0.02)[:, None]
         points[:, k] = p
     return points
+
+
+def _way_out(p: NDArray[np.float64], out: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Away from the skin; from the shoulders rather before or behind them than on to them."""
+    low = np.clip((-0.09 - p[:, 1:2]) / 0.03, 0.0, 1.0)
+    around = out * [0.5, 0.2, 0.5] + np.sign(p[:, 2:] + 0.025) * [0.0, 0.0, 1.0]
+    return _unit(out * (1 - low) + around * low)
 
 
 def wave(
@@ -110,9 +117,10 @@ def wave(
     side = _unit(np.cross(along, np.array([0.3, 1.0, 0.2])))
     other = np.cross(along, side)
     arc = np.linspace(0, 1, steps)[None] * length[:, None]
-    phase = rng.uniform(0, 2 * np.pi, (count, 1)) + 2 * np.pi * arc / (
-        wavelength * rng.uniform(0.8, 1.25, (count, 1))
-    )
+    # Neighbours swing together; tight curls each for themselves.
+    together = np.sin(points[:, 0] @ rng.normal(0, 35.0, (3, 3))).sum(axis=1, keepdims=True) * 2.0
+    alone = rng.uniform(0, 2 * np.pi, (count, 1)) * (1.0 if wavelength < 0.07 else 0.12)
+    phase = together + alone + 2 * np.pi * arc / (wavelength * rng.uniform(0.9, 1.1, (count, 1)))
     size = amplitude * np.minimum(arc / (0.5 * wavelength), 1.0) * rng.uniform(0.6, 1.3, (count, 1))
     return np.asarray(
         points + side * (np.sin(phase) * size)[..., None] + other * (0.7 * np.cos(phase) * size)[..., None]
@@ -167,6 +175,8 @@ def strips(
     vertices = np.stack(
         [locks.points - side * half[..., None], locks.points + side * half[..., None]], axis=2
     ).reshape(-1, 3)
+    shading = _unit(_unit(facing) * 0.7 + np.cross(side, along) * 0.3)
+    normals = np.repeat(shading.reshape(-1, 3), 2, axis=0).astype(np.float32)
     a = (np.arange(count)[:, None] * points + np.arange(points - 1)) * 2
     polygons = np.stack([a, a + 1, a + 3, a + 2], axis=-1).reshape(-1, 4)
     low, high = columns
@@ -185,6 +195,7 @@ def strips(
         texture,
         see_through=True,
         roughness=0.45,
+        normals=normals,
     )
 
 
@@ -200,32 +211,36 @@ class HairDrawing:
     """(H, W) a number 0..1 of each hair's own: which are grey"""
 
 
-def draw_hair(rng: np.random.Generator, hairs: int = 26, wander: float = 3.0) -> HairDrawing:
-    """Draw :data:`COLUMNS` locks of single hairs side by side, roots on top."""
+def draw_hair(rng: np.random.Generator, hairs: int = 40, curl: float = 0.0) -> HairDrawing:
+    """Draw :data:`COLUMNS` locks of single hairs side by side, roots on top.
+
+    Args:
+        rng: decides their course.
+        hairs: in a lock, twice: a closed ground of darker ones and lighter ones over it.
+        curl: how far they swing, share of the lock's width.
+    """
     height, width = _TEXTURE
     light = np.zeros((height, width), dtype=np.float32)
     alpha = np.zeros((height, width), dtype=np.float32)
     chance = np.zeros((height, width), dtype=np.float32)
     column = width // COLUMNS
-    rows = np.arange(0, height + 8, 8)
+    rows = np.arange(0, height + 4, 4)
+    t = rows / height
     for c in range(COLUMNS):
         for k in range(hairs * 2):
-            under = k < hairs  # a closed ground of darker hairs first
-            x0 = rng.uniform(0.12, 0.88) * column
-            middle = column / 2
-            pull = rng.uniform(-0.1, 0.25)  # toward the tip hairs come together
-            t = rows / height
-            x = x0 + (middle - x0) * pull * t + wander * np.cumsum(rng.normal(0, 0.12, len(rows)))
-            x = np.clip(x, 1.0, column - 2.0) + c * column
-            end = int(
-                height * np.clip(rng.uniform(0.55, 1.05) if not under else rng.uniform(0.45, 0.95), 0, 1)
-            )
-            line = np.stack([x, rows], axis=1)[rows <= end]
-            points = np.round(line * 8).astype(np.int32)
-            thick = int(rng.integers(2, 5)) if under else int(rng.integers(1, 3))
-            tone = float(rng.normal(0.82, 0.08) if under else rng.normal(1.05, 0.16))
+            under = k < hairs
+            x0 = rng.uniform(0.08 + 0.8 * curl, 0.92 - 0.8 * curl) * column
+            gathered = (column / 2 - x0) * rng.uniform(-0.1, 0.3) * t
+            wander = np.cumsum(rng.normal(0, 0.2, len(rows)))
+            turns = rng.uniform(5, 10)
+            swing = curl * column * rng.uniform(0.6, 1.2) * np.sin(2 * np.pi * (turns * t + rng.random()))
+            x = np.clip(x0 + gathered + wander + swing, 1.0, column - 2.0) + c * column
+            end = height * (rng.uniform(0.5, 0.95) if under else min(1.0, rng.uniform(0.6, 1.1)))
+            line = np.round(np.stack([x, rows], axis=1)[rows <= end] * 8).astype(np.int32)
+            thick = int(rng.integers(3, 6)) if under else int(rng.integers(1, 3))
+            tone = float(rng.normal(0.9, 0.05) if under else rng.normal(1.03, 0.09))
             for canvas, value in ((light, tone), (chance, float(rng.random())), (alpha, 1.0)):
-                cv2.polylines(canvas, [points], False, (value,), thick, cv2.LINE_8, 3)
+                cv2.polylines(canvas, [line], False, (value,), thick, cv2.LINE_8, 3)
     soft = cv2.GaussianBlur(alpha, (0, 0), 0.7).astype(np.float32)
     # Where no hair runs the colour of the nearest goes on, or light rims appear.
     empty = (light == 0).astype(np.uint8)
@@ -243,7 +258,7 @@ def hair_texture(
     drawing: HairDrawing,
     rgb: tuple[float, float, float],
     greying: float,
-    depth: float = 0.55,
+    depth: float = 0.72,
     roots: float = 0.8,
     tips: float = 1.1,
 ) -> NDArray[np.uint8]:
@@ -260,8 +275,9 @@ def hair_texture(
     height, width = drawing.light.shape
     tone = np.repeat(np.linspace(depth, 1.12, COLUMNS), width // COLUMNS)[None]
     tone = tone * np.linspace(roots, tips, height)[:, None]
-    grey = (drawing.chance < greying)[..., None]
-    colour = np.where(grey, np.array([0.74, 0.73, 0.71]), np.array(rgb))
+    own = np.array(rgb)
+    grey = (drawing.chance < greying)[..., None] * 0.28
+    colour = own + (np.maximum(own, [0.70, 0.69, 0.67]) - own) * grey
     shaded = colour * (drawing.light * tone)[..., None]
     picture = np.concatenate([np.clip(shaded, 0, 1), drawing.alpha[..., None]], axis=2)
     return (picture * 255 + 0.5).astype(np.uint8)

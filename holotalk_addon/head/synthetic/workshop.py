@@ -69,7 +69,9 @@ class Workshop:
     lash_alpha: NDArray[np.uint8]
     """(S, S) 255 but on the lashes"""
     hair: HairDrawing
-    """locks without colour"""
+    """straight locks without colour"""
+    curls: HairDrawing
+    """curled ones"""
 
     def spread(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(S, S) or (S, S, C): a (V,) or (V, C) field on the vertices, smooth, and continued past the
@@ -148,8 +150,8 @@ def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Worksho
     helper, helper_faces = _piece(aligned, mesh.faces[mesh.groups == "helper-hair"])
     body = mesh.faces[mesh.groups == "body"]
     corners = aligned[body]
-    near = (corners[..., 1].max(axis=1) > -0.46) & (corners[..., 1].max(axis=1) < -0.10)
-    near &= np.abs(corners[..., 0]).max(axis=1) < 0.27
+    near = (corners[..., 1].max(axis=1) > -0.50) & (corners[..., 1].max(axis=1) < -0.10)
+    near &= np.abs(corners[..., 0]).max(axis=1) < 0.36
     torso, torso_faces = _piece(aligned, body[near])
     eye_texels, eye_angles = _eyes(model, fine, fine_fill, part)
     return Workshop(
@@ -173,6 +175,7 @@ def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Worksho
         torso_faces=torso_faces,
         lash_alpha=_lash_alpha(model, fine, fine_fill),
         hair=draw_hair(rng),
+        curls=draw_hair(rng, 34, 0.13),
     )
 
 
