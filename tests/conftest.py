@@ -123,18 +123,27 @@ def bare_blender(tmp_path_factory):
             (site / top).symlink_to(files[0].locate().parents[len(files[0].parts) - 1] / top)
     cache = site.parent / "cache"
     cache.mkdir(mode=0o555)
-    prelude = (
-        f"import sys\nsys.path.append({str(site)!r})\n"
+    starter = (
+        "import os, sys, traceback\n"
+        f"sys.path.append({str(site)!r})\n"
         "def no_network(event, arguments):\n"
         "    if event in ('socket.connect', 'socket.getaddrinfo'):\n"
         "        raise AssertionError(f'the network was asked for: {arguments}')\n"
         "sys.addaudithook(no_network)\n"
+        "code, status = sys.argv.pop(1), 0\n"
+        "try:\n"
+        "    exec(code, {'__name__': '__main__'})\n"
+        "except BaseException:\n"
+        "    traceback.print_exc()\n"
+        "    status = 1\n"
+        "sys.stdout.flush(), sys.stderr.flush()\n"
+        "os._exit(status)\n"  # the clean end of Blender 4.5's module may wait forever for a thread of its own
     )
 
     def run(code, *arguments, user):
         done = subprocess.run(
             # -I and -S: neither this environment's packages nor PYTHONPATH; -B: no __pycache__.
-            [sys.executable, "-I", "-S", "-B", "-c", prelude + code, *map(str, arguments)],
+            [sys.executable, "-I", "-S", "-B", "-c", starter, code, *map(str, arguments)],
             env={"PATH": os.defpath, "HOME": str(user), "BLENDER_USER_RESOURCES": str(user)}
             | {"HOLOTALK_CACHE": str(cache), "LIBGL_ALWAYS_SOFTWARE": "1"},
             cwd=user,
