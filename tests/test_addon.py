@@ -301,6 +301,7 @@ def test_a_change_of_look_keeps_the_head_and_moves_the_rest(hologram):
     assert (scene.render.resolution_x, scene.render.resolution_y) == (400, 400)
     assert scene.frame_end == 16
     hologram.frame = (200, 640)
+    hologram.use_frame = True
     assert "frame" in state().error.lower()
     assert find_hologram().layout.frame == (400, 400)
     hologram.frame = (480, 640)
@@ -517,6 +518,8 @@ def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
     assert bpy.ops.holotalk.open_photo(filepath=str(wall)) == {"FINISHED"}
     assert "No face" in empty.photo_warnings, "the picture is shown, with a hint"
     assert empty.photo == str(wall)
+    assert not bpy.ops.holotalk.generate.poll()
+    empty.photo = str(wall)  # set by hand, not looked at yet
     _fails(bpy.ops.holotalk.generate, "face")
     assert ours() == {"scenes empty": 1}
     assert session.current().job is None

@@ -42,6 +42,8 @@ KEPT_NAME = "Kept heads"
 LOOK = "holotalk_look"
 """Custom property of the hologram's scene: what it was built with, as JSON."""
 STRIP_ROLE = "strip"
+CURSOR_HEIGHT = -0.3
+"""Metres: the 3D cursor of a new scene stands below the bust, not between the eyes."""
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
 
@@ -208,7 +210,7 @@ def _arrange(
     yaws = np.subtract.outer(motion.yaws(), np.array(camera_yaws)).ravel()
     framing = frame_panel(lit_points(read_head(head_object, with_texture=False)), yaws, layout)
     rig = make_empty(RIG_NAME, "rig", collection)
-    rig.empty_display_type, rig.empty_display_size = "PLAIN_AXES", 0.05
+    rig.empty_display_size = 0.02
     world = make_black_world()
     cameras, views = [], []
     for k, panel in enumerate(layout.panels):
@@ -226,7 +228,10 @@ def _arrange(
         scene.camera = camera
         cameras.append(camera)
         views.append(scene)
-    hologram = _own_scene(HOLOGRAM_NAME, "hologram", layout.frame, motion, "workbench", world, "workbench")
+    # Its strips are rendered by their own scenes: the engine here is for the viewport alone.
+    hologram = _own_scene(
+        HOLOGRAM_NAME, "hologram", layout.frame, motion, engine, world, before.get("engine")
+    )
     hologram.render.film_transparent = False
     if collection.name not in hologram.collection.children:
         hologram.collection.children.link(collection)  # so that its viewport shows the head
@@ -262,6 +267,7 @@ def _own_scene(
     if scene is None:
         scene = tag(make_scene(name, resolution, motion, engine, world), role)
         scene.render.filepath = "//hologram.mp4"
+        scene.cursor.location = (0.0, 0.0, CURSOR_HEIGHT)
         return scene
     _set_extent(scene, resolution, motion)
     if engine != engine_before:

@@ -32,8 +32,7 @@ def make_empty(name: str, role: str, collection: Any) -> Any:
 def make_turntable(collection: Any) -> Any:
     """The empty at the head's origin that will turn it."""
     empty = make_empty(TURNTABLE_NAME, "turntable", collection)
-    empty.empty_display_type = "SINGLE_ARROW"  # it points up the axis of the turning
-    empty.empty_display_size = 0.2
+    empty.empty_display_size = 0.02  # inside the head: it is picked in the outliner
     return empty
 
 

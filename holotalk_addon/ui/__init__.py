@@ -42,6 +42,7 @@ def register() -> None:
     session.begin()
     bpy.app.handlers.load_pre.append(operators_hologram.stop_before_load)
     bpy.app.handlers.load_post.append(operators_hologram.forget_run)
+    bpy.app.handlers.undo_post.append(operators_hologram.follow_undo)
     if bpy.app.module:
         # Blender disables its add-ons when it quits; its Python module does not, and then hangs for ever on
         # freeing a property's update function (4.5 and 5.2).
@@ -51,6 +52,7 @@ def register() -> None:
 def unregister() -> None:
     """Leave nothing of it behind."""
     atexit.unregister(unregister)
+    bpy.app.handlers.undo_post.remove(operators_hologram.follow_undo)
     bpy.app.handlers.load_post.remove(operators_hologram.forget_run)
     bpy.app.handlers.load_pre.remove(operators_hologram.stop_before_load)
     session.end()

@@ -20,6 +20,7 @@ from .jobs import TICK_SECONDS, Cancelled, Job
 from .preferences import scratch_folder
 
 DETAILS_NAME = "last-error.txt"
+FOR_DEVELOPERS = "Save your work and try again; Details has what the developers need to mend it."
 
 
 class HoloTalkOperator:
@@ -54,7 +55,9 @@ class HoloTalkOperator:
             name = f" ({error.filename})" if error.filename else ""
             self._fail(state, f"A file cannot be read or written{name}: {error.strerror or error}.")
         except Exception as error:  # noqa: BLE001 - an add-on must never end in a traceback in a console
-            self._fail(state, f"Something went wrong in HoloTalk ({type(error).__name__}: {error}).")
+            self._fail(
+                state, f"Something went wrong in HoloTalk ({type(error).__name__}: {error}). {FOR_DEVELOPERS}"
+            )
         return {"CANCELLED"}
 
     def _fail(self, state: Any, sentence: str) -> None:

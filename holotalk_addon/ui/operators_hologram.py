@@ -16,7 +16,7 @@ from .operator_base import HoloTalkOperator, JobOperator
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
 from .settings import copy_settings, current_settings, hologram_scene, layout_of, motion_of
-from .viewport import show_hologram
+from .viewport import bring_back, show_hologram, views_of
 
 if TYPE_CHECKING:
     from ..pipeline import Tell
@@ -32,6 +32,7 @@ GENERATE_SHARES = {
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
@@ -44,9 +45,13 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """There must be a photo."""
-        if not current_settings(context).photo:
+        """There must be a photo with a face."""
+        settings = current_settings(context)
+        if not settings.photo:
             cls.poll_message_set("Choose a photo first")
+            return False
+        if settings.looked_at and not settings.faces:
+            cls.poll_message_set("No face was found in this photo: choose another")
             return False
         return idle(cls)
 
@@ -84,6 +89,8 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         scene = hologram_scene()
         if first:
             copy_settings(settings, scene.holotalk)
+        if first and context.window is not None:
+            session.current().former_views = views_of(context.window)
         show_hologram(context, scene, first=first)
         state = context.window_manager.holotalk
         state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
@@ -206,11 +213,15 @@ def _rendered(operator: Any, context: Any, path: Path, seconds: float) -> set[st
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``3 min``, ``1 h 5 min``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+    """``45 s``, ``3 min``, ``1 h 5 min``, with spaces at which no line breaks."""
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if seconds < 90:
+        text = f"{max(1, round(seconds))} s"
+    elif minutes < 60:
+        text = f"{minutes} min"
+    else:
+        text = f"{minutes // 60} h {minutes % 60} min"
+    return text.replace(" ", NO_BREAK)
 
 
 def hologram_is_there(cls: Any) -> bool:
@@ -231,8 +242,22 @@ def stop_before_load(*_: object) -> None:
 
 
 @persistent
+def follow_undo(*_: object) -> None:
+    """Where the hologram was undone, the viewports show again what they showed before it."""
+    own = session.current()
+    if hologram_scene() is not None:
+        return
+    bring_back(own.former_views)
+    own.former_views = []
+    state = bpy.context.window_manager.holotalk
+    state.message = state.preview = ""
+    state.estimate = 0.0
+
+
+@persistent
 def forget_run(*_: object) -> None:
     """Another file was opened: messages about the former one go."""
+    session.current().former_views = []
     state = bpy.context.window_manager.holotalk
     for name in ("job", "stage", "message", "error", "details", "preview"):
         setattr(state, name, "")

@@ -16,7 +16,8 @@ from .settings import current_settings, head_keys, hologram_scene
 from .thumbnails import photo_icon, preview_icon
 
 TAB = "HoloTalk"
-THUMBNAIL_SCALE = 8.5
+WIDEST_THUMBNAIL = 14.0
+"""In Blender's interface units, 20 pixels at scale 1."""
 LETTER_PIXELS = 6.6
 """Width of a letter of Blender's interface font at scale 1, on average."""
 
@@ -67,7 +68,7 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
     def _draw_photo(self, layout: Any, context: Any, settings: Any) -> None:
         icon = photo_icon(settings)
         if icon:
-            layout.template_icon(icon_value=icon, scale=THUMBNAIL_SCALE)
+            layout.template_icon(icon_value=icon, scale=_fitting(context))
         row = layout.row(align=True)
         row.label(text=settings.photo_path().name, icon="IMAGE_DATA")
         row.operator("holotalk.open_photo", text="", icon="FILEBROWSER")
@@ -79,7 +80,8 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
                 row.operator(
                     "holotalk.pick_face", text=str(number), depress=number == settings.face_number
                 ).number = number
-        elif not settings.looked_at and not context.window_manager.holotalk.job:
+        state = context.window_manager.holotalk
+        if not settings.looked_at and not state.job and not state.error:
             layout.operator("holotalk.find_faces", icon="VIEWZOOM")
         warnings = settings.photo_warnings.splitlines()
         if settings.face_number <= count:
@@ -87,14 +89,14 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
         if warnings:
             box = layout.box()
             for warning in warnings:
-                wrapped(box, context, warning, "INFO")
+                wrapped(box, context, warning, "INFO" if count else "ERROR")
 
 
 class HOLOTALK_PT_look(_Tab, bpy.types.Panel):
     """How the hologram is shown."""
 
     bl_label = "Look"
-    bl_order = 1
+    bl_order = 2
 
     def draw(self, context: Any) -> None:
         """Draw it."""
@@ -114,7 +116,10 @@ class HOLOTALK_PT_look(_Tab, bpy.types.Panel):
         column.prop(settings, "size_preset")
         if settings.size_preset == "CUSTOM":
             column.prop(settings, "size")
-            column.prop(settings, "frame")
+            column.prop(settings, "use_frame")
+            if settings.use_frame:
+                column.prop(settings, "frame", index=0, text="Frame Width")
+                column.prop(settings, "frame", index=1, text="Height")
 
 
 class HOLOTALK_PT_advanced(_Tab, bpy.types.Panel):
@@ -139,7 +144,7 @@ class HOLOTALK_PT_video(_Tab, bpy.types.Panel):
     """Preview and render."""
 
     bl_label = "Video"
-    bl_order = 2
+    bl_order = 1
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -160,7 +165,7 @@ class HOLOTALK_PT_video(_Tab, bpy.types.Panel):
             row.operator("holotalk.render_video", text="Render Video...", icon="RENDER_ANIMATION")
         icon = preview_icon(state)
         if icon:
-            layout.template_icon(icon_value=icon, scale=THUMBNAIL_SCALE)
+            layout.template_icon(icon_value=icon, scale=_fitting(context))
             row = layout.row()
             if state.estimate:
                 row.label(text=f"Video: about {duration(state.estimate)}", icon="TIME")
@@ -278,10 +283,17 @@ def draw_error(layout: Any, context: Any, state: Any) -> None:
     if not state.error:
         return
     box = layout.box()
-    box.alert = True
-    wrapped(box, context, state.error, "ERROR")
+    sentence = box.column()
+    sentence.alert = True
+    wrapped(sentence, context, state.error, "ERROR")
     if state.details:
         box.operator("wm.path_open", text="Details", icon="TEXT").filepath = state.details
+
+
+def _fitting(context: Any) -> float:
+    """The scale of a picture that is as wide as the sidebar."""
+    width = context.region.width / context.preferences.system.ui_scale if context.region is not None else 240
+    return min(WIDEST_THUMBNAIL, max(4.0, (width - 50) / 20))
 
 
 def wrapped(layout: Any, context: Any, text: str, icon: str) -> None:

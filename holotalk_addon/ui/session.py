@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..pipeline import Tools
     from .jobs import Job
     from .panels_overlay import PanelsOverlay
+    from .viewport import View
 
 
 class Session:
@@ -28,6 +29,8 @@ class Session:
         self.copying = False
         """True while settings are copied from scene to scene: their update functions then wait."""
         self.overlay: PanelsOverlay | None = None
+        self.former_views: list[View] = []
+        """What the viewports showed before the hologram, for its undoing."""
         self.asked: set[object] = set()
         """Thumbnails that a timer is about to make, or that cannot be made."""
         self._tools: Tools | None = None

@@ -100,7 +100,7 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
     seconds: bpy.props.FloatProperty(
         name="Loop length",
         description="Seconds until the loop begins again",
-        min=0.5,
+        min=1.0,
         max=600.0,
         soft_max=30.0,
         default=6.0,
@@ -155,12 +155,19 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         subtype="PIXEL",
         update=look_changed,
     )
+    use_frame: bpy.props.BoolProperty(
+        name="Larger Frame",
+        description="Put the square into the middle of a larger black picture, for example the whole screen",
+        default=False,
+        update=look_changed,
+    )
     frame: bpy.props.IntVectorProperty(
         name="Frame",
-        description="Width and height of the whole video, with the square in its middle; 0 for the square",
+        description="Width and height of the whole video, in pixels",
         size=2,
-        min=0,
-        max=16384,
+        min=64,
+        max=8192,
+        default=(1080, 1920),
         update=look_changed,
     )
     engine: bpy.props.EnumProperty(
@@ -291,7 +298,7 @@ def layout_of(settings: Any) -> PyramidLayout:
     size, frame = settings.size, None
     if settings.size_preset != "CUSTOM":
         size = PRESET_PIXELS[settings.size_preset]
-    elif all(settings.frame):
+    elif settings.use_frame:
         frame = (settings.frame[0], settings.frame[1])
     return pyramid_layout(size, settings.gap, settings.screen.lower(), frame)
 

@@ -78,6 +78,14 @@ def _photo(path: Path, faces: tuple[tuple[float, ...], ...], picked: int) -> Any
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
+    width, height = picture.size
+    if faces:
+        left, top, side = _square(width, height, faces)
+        picture = picture.crop((left, top, left + side, top + side))
+        faces = tuple(
+            ((x * width - left) / side, (y * height - top) / side, w * width / side, h * height / side)
+            for x, y, w, h in faces
+        )
     picture.thumbnail((SIDE, SIDE))
     draw = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -88,9 +96,26 @@ def _photo(path: Path, faces: tuple[tuple[float, ...], ...], picked: int) -> Any
         if len(faces) > 1:
             size = max(14, min(40, int(0.3 * w * width)))
             label, font = str(number), ImageFont.load_default(size)
-            left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
+            x0, y0, x1, y1 = draw.textbbox((0, 0), label, font=font)
             pad = size // 4
-            corner = (box[0], box[1], box[0] + right - left + 2 * pad, box[1] + bottom - top + 2 * pad)
-            draw.rectangle(corner, fill=colour)
-            draw.text((box[0] + pad - left, box[1] + pad - top), label, fill=(20, 20, 20), font=font)
+            draw.rectangle(
+                (box[0], box[1], box[0] + x1 - x0 + 2 * pad, box[1] + y1 - y0 + 2 * pad), fill=colour
+            )
+            draw.text((box[0] + pad - x0, box[1] + pad - y0), label, fill=(20, 20, 20), font=font)
     return np.asarray(picture, dtype=np.float32) / 255.0
+
+
+def _square(width: int, height: int, faces: tuple[tuple[float, ...], ...]) -> tuple[int, int, int]:
+    """The part of a picture that the panel shows: left, top and side in pixels, with every face inside.
+
+    As much of the picture as a square takes, about the faces; larger than the picture (and then with clear
+    edges) only where they stand too far apart for that.
+    """
+    lows = [min(f[0] for f in faces) * width, min(f[1] for f in faces) * height]
+    highs = [max(f[0] + f[2] for f in faces) * width, max(f[1] + f[3] for f in faces) * height]
+    side = round(max(min(width, height), 1.1 * (highs[0] - lows[0]), 1.1 * (highs[1] - lows[1])))
+    corner = []
+    for low, high, extent in zip(lows, highs, (width, height), strict=True):
+        start = round((low + high - side) / 2)
+        corner.append(min(max(start, 0), extent - side) if extent >= side else (extent - side) // 2)
+    return corner[0], corner[1], side

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -11,13 +12,60 @@ VIEW_DISTANCE = 0.75
 """Metres from which a head fills a 3D viewport."""
 
 
+@dataclass(frozen=True)
+class View:
+    """What a 3D viewport showed before the hologram."""
+
+    screen: str
+    area: int
+    perspective: str
+    rotation: tuple[float, ...]
+    location: tuple[float, ...]
+    distance: float
+    shading: str
+    lines: bool
+
+
+def views_of(window: Any) -> list[View]:
+    """What the 3D viewports of a window show."""
+    return [
+        View(
+            window.screen.name,
+            number,
+            area.spaces.active.region_3d.view_perspective,
+            tuple(area.spaces.active.region_3d.view_rotation),
+            tuple(area.spaces.active.region_3d.view_location),
+            area.spaces.active.region_3d.view_distance,
+            area.spaces.active.shading.type,
+            area.spaces.active.overlay.show_relationship_lines,
+        )
+        for number, area in enumerate(window.screen.areas)
+        if area.type == "VIEW_3D"
+    ]
+
+
+def bring_back(views: list[View]) -> None:
+    """Show again what was shown, as far as the viewports are still there."""
+    for view in views:
+        screen = bpy.data.screens.get(view.screen)
+        if screen is None or view.area >= len(screen.areas) or screen.areas[view.area].type != "VIEW_3D":
+            continue
+        space = screen.areas[view.area].spaces.active
+        space.region_3d.view_perspective = view.perspective
+        space.region_3d.view_rotation = view.rotation
+        space.region_3d.view_location = view.location
+        space.region_3d.view_distance = view.distance
+        space.shading.type = view.shading
+        space.overlay.show_relationship_lines = view.lines
+
+
 def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
     """Switch the window to a scene of the hologram.
 
     Args:
         context: of the operator.
         scene: what to show.
-        first: also turn the window's 3D viewports to the head's front, and show its texture.
+        first: also turn the window's 3D viewports to the head's front, in colour as in the video.
 
     """
     window = context.window or next(iter(context.window_manager.windows), None)
@@ -27,8 +75,11 @@ def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
     if first:
         for space, region in _viewports(window):
             look_at(region, (0.0, 0.0, 0.0), VIEW_DISTANCE)
-            if space.shading.type == "SOLID":
-                space.shading.light, space.shading.color_type = "FLAT", "TEXTURE"
+            if scene.render.engine == "BLENDER_WORKBENCH":  # it has no Material Preview
+                space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
+            else:
+                space.shading.type = "MATERIAL"
+            space.overlay.show_relationship_lines = False  # from the cameras, across the face
 
 
 def look_at(region: Any, place: tuple[float, float, float], distance: float) -> None:
