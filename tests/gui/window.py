@@ -22,16 +22,16 @@ from pathlib import Path
 
 import bpy
 
-TICK = 0.03
+TICK = 0.02
 """Seconds between two looks."""
 
-SETTLE = 8
+SETTLE = 10
 """Ticks in which Blender has certainly drawn again, or taken notice of the pointer."""
 
-ROW = 10
-"""Pixels between two places looked at: half a button's height."""
+ROW = 16
+"""Pixels between two places looked at: less than a button's height."""
 
-ACROSS = (0.5, 0.25, 0.78, 0.92)
+ACROSS = (0.5, 0.25, 0.83, 0.92)
 """Where in a region's width buttons are looked for."""
 
 SCROLL = 40
