@@ -57,6 +57,30 @@ class _TerminalProgress:
             self._bar = None
 
 
+class _SampleProgress:
+    """A bar that counts samples, with rate and time left, on standard error, where that is a terminal."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self._bar: Any = None
+
+    def __call__(self, fraction: float) -> None:
+        if not sys.stderr.isatty():
+            return
+        done = round(fraction * self._samples)
+        if self._bar is None:
+            from tqdm import tqdm
+
+            # What an earlier run has left counts as done, not toward the rate.
+            self._bar = tqdm(total=self._samples, initial=done, unit="sample", smoothing=0.05, leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -163,9 +187,40 @@ def _parser() -> argparse.ArgumentParser:
     testcard.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png|.mp4")
     _add_layout(testcard)
 
+    _add_render_data(command("render-data", _render_data, "labelled training data: random people, lit"))
+
     data = command("assets", _assets, "fetch and check the third-party data; make the head model")
     data.add_argument("--check", action="store_true", help="say what is missing, fetch nothing")
     return parser
+
+
+def _add_render_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("-n", "--samples", type=int, required=True, metavar="N", help="how many in all")
+    parser.add_argument(
+        "--preset",
+        choices=("holotalk", "full"),
+        default="holotalk",
+        help="holotalk: grey fronts and sides of 64 pixels (default); full: photo, views and all that is "
+        "known about them",
+    )
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the pictures; full: default 256")
+    parser.add_argument("--seed", type=int, default=0, help="decides who the people are, default 0")
+    parser.add_argument("--yaws", type=float, nargs="+", metavar="DEGREES", help="views of the preset full")
+    parser.add_argument(
+        "--first-person",
+        type=int,
+        default=0,
+        metavar="NUMBER",
+        help="number of the first one; people from 1000000 on are held out of training",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes on this computer, default one for each processor; 0: this process alone",
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler whose workers shall render")
 
 
 def _add_face(parser: argparse.ArgumentParser) -> None:
@@ -393,6 +448,37 @@ def _testcard(options: argparse.Namespace) -> int:
     check_output(options.output, _VIDEO)
     pipeline.write_testcard(_layout(options), options.output)
     print(options.output)
+    return 0
+
+
+def _render_data(options: argparse.Namespace) -> int:
+    # Matrix products on several threads add up in another order than on one: other last bits, and here and
+    # there another pixel. Workers are processes of one thread each anyway. NumPy reads these when imported.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    from . import training_data
+
+    order = training_data.make_order(
+        options.preset, options.seed, options.size, options.yaws, options.first_person
+    )
+    progress = _SampleProgress(options.samples)
+    try:
+        card = training_data.render_data(
+            order,
+            options.output,
+            options.samples,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            progress=progress,
+            say=_say,
+        )
+    except KeyboardInterrupt:
+        progress.close()
+        _say(f"stopped; what is done is kept in {options.output}, and the same command goes on")
+        return 130
+    finally:
+        progress.close()
+    print(f"{options.output}: {card.samples} samples of {card.people} people in {len(card.shards)} shards")
     return 0
 
 

@@ -4,9 +4,9 @@
 A folder of data holds ``card.json`` (what is in it, with the SHA-256 of every shard) and shards
 ``shard_00000.npz``, ``shard_00001.npz``, ... An ``.npz`` is a zip of plain arrays: NumPy alone reads it
 on any computer, without a schema compiler or a framework (TFRecord needs TensorFlow to read, Parquet and
-Arrow know no pictures, HDF5 is one more library and does not survive a crash while it is open); its checksums tell
-a damaged one; and the same arrays make the same bytes. All arrays of a shard have the samples as
-their first axis, and nothing in them is pickled.
+Arrow know no pictures, HDF5 is one more library and does not survive a crash while it is open); its
+checksums tell a damaged one; and the same arrays make the same bytes. All arrays of a shard have the
+samples as their first axis, and nothing in them is pickled.
 
 Arrays of both presets
     ``index`` (n,) int64 number of the sample, ``person`` (n,) int64 number of the person (from
