@@ -3,6 +3,7 @@
 
 import errno
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -161,6 +162,21 @@ def test_each_wheel_belongs_to_one_platform(build_addon):
     names = [wheel.name for platform in build_addon.PLATFORMS for wheel in build_addon.wheels_for(platform)]
     assert sorted(names) == sorted(wheel.name for wheel in build_addon.WHEELS)
     assert len(set(names)) == len(names)
+
+
+def test_blender_takes_each_wheel_for_its_platform(build_addon):
+    script, _tags = build_addon.blender_tool()
+    spec = importlib.util.spec_from_file_location("blender_ext", script)
+    tool = importlib.util.module_from_spec(spec)
+    sys.modules["blender_ext"] = tool
+    spec.loader.exec_module(tool)
+    fits = tool.blender_platform_compatible_with_wheel_platform_from_filepath
+    for platform in build_addon.PLATFORMS:
+        for wheel in build_addon.WHEELS:
+            assert fits(platform, f"wheels/{wheel.name}") == (wheel in build_addon.wheels_for(platform))
+        names = [wheel.name for wheel in build_addon.wheels_for(platform)]
+        pythons = {tuple(int(n) for n in (tag[2], tag[3:])) for tag in PYTHONS[platform]}
+        assert tool.python_versions_from_wheels(names) == pythons
 
 
 def test_wheels_are_those_that_the_checkout_runs_with(build_addon):
