@@ -26,6 +26,7 @@ SEEN_TOLERANCE_M = 0.006
 """A landmark is seen unless something lies so far before it: they lie on edges, where the pixel's centre
 may show the next surface."""
 HALF = 0.5
+_HOLE_EDGES = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class LandmarkTruth:
     seen468: NDArray[np.bool_]
     """(468,) whether nothing hides the point, and it lies in the picture."""
     pose: NDArray[np.float32]
-    """(3,) degrees: yaw, pitch, roll of the head in camera axes."""
+    """(3,) degrees: yaw, pitch, roll of the head in camera axes. Beyond a quarter turn, that convention tells
+    the same rotation by a yaw below 90 with pitch and roll beyond it."""
 
 
 def look(layers: Sequence[Layer], view: View) -> Truth:
@@ -127,7 +129,9 @@ def polygon_regions(model: HeadModel, labels: Sequence[str]) -> NDArray[np.uint8
     """(F,) for each polygon of the model the index, in ``labels``, of its part or, on the skin, of the region
     that holds most of it: names are those of ``PARTS`` and ``REGIONS``, with blanks for underscores."""
     corners = np.maximum(model.polygons, 0)
-    held = model.regions[:, corners]
+    regions = model.regions.copy()
+    regions[REGIONS.index("face")] = _closed(model, model.region("face"))
+    held = regions[:, corners]
     held = np.where(model.polygons[None] >= 0, held, np.nan)
     share = np.nanmean(held, axis=2)
     # The smaller a region, the more it says: "face" only where nothing inside it does.
@@ -139,6 +143,20 @@ def polygon_regions(model: HeadModel, labels: Sequence[str]) -> NDArray[np.uint8
     result = np.where(rows.max(axis=0) > HALF, number[best], face)
     part = np.array([labels.index(name) for name in PARTS])[model.polygon_parts]
     return np.where(model.polygon_parts == PARTS.index("skin"), result, part).astype(np.uint8)
+
+
+def _closed(model: HeadModel, region: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(V,) a region made symmetric and without holes up to some edges wide: the model's face, which was made
+    for matching shapes, has some where foreheads and cheeks say little."""
+    field = np.maximum(region, region[model.mirror]).astype(np.float32)
+    i, j = model.edges.T
+    for spread in (np.maximum, np.minimum):
+        for _ in range(_HOLE_EDGES):
+            grown = field.copy()
+            spread.at(grown, i, field[j])
+            spread.at(grown, j, field[i])
+            field = grown
+    return field
 
 
 def landmarks_in(model: HeadModel, posed: NDArray[np.floating], view: View, depth: NDArray) -> LandmarkTruth:
