@@ -18,6 +18,8 @@ SIZE_PRESETS = (
     ("SQUARE_2160", "Square 2160", "2160 x 2160 pixels: 4K screens, large pyramids", 2),
     ("CUSTOM", "Custom", "Your own number of pixels", 3),
 )
+NOT_FOR_SALE = "shape_predictor_68"
+"""The key of the model that was trained on pictures for research alone."""
 PRESET_PIXELS = {"PHONE": 1080, "TABLET": 1536, "SQUARE_2160": 2160}
 
 
@@ -64,20 +66,35 @@ class HOLOTALK_AP_preferences(bpy.types.AddonPreferences):
 
 
 def licence_lines() -> list[str]:
-    """A line for each part that the add-on carries, and the note on the 68-point model if it is there."""
+    """A line for each part that the add-on carries, and what that means for a business."""
     from .. import assets
 
-    lines = ["HoloTalk: GPL-3.0-or-later"]
+    lines = [
+        "HoloTalk: GPL-3.0-or-later",
+        "OpenCV and LiteRT: Apache-2.0; dlib: BSL-1.0; Pillow: MIT-CMU",
+        "Head model, made from MakeHuman's data: CC0-1.0",
+    ]
     for package in assets.PACKAGES:
-        for licence in sorted({file.licence for file in package.files if is_inside(package, file)}):
-            lines.append(f"{package.name} {package.version}: {licence}")
-    lines.append("OpenCV, Pillow, dlib, LiteRT: Apache-2.0, MIT-CMU, BSL-1.0, Apache-2.0")
+        for file in package.files:
+            if not file.name.endswith((".tflite", ".dat")) or _was_left_out(file.key):
+                continue
+            lines.append(f"{file.name}: {file.licence}")
+            if file.key == NOT_FOR_SALE:
+                lines.append("So this add-on is not for commercial use; there is one without that model.")
     return lines
 
 
-def is_inside(package: Any, file: Any) -> bool:
-    """Whether a file of third-party data serves the add-on when it runs (others serve its making alone)."""
-    return file.key != "face_descriptor"
+def _was_left_out(key: str) -> bool:
+    from .. import assets
+    from ..errors import AssetError, LeftOutError
+
+    try:
+        assets.find(key)
+    except LeftOutError:
+        return True
+    except AssetError:
+        return False  # it belongs here, though it is missing or damaged
+    return False
 
 
 def preferences(context: Any = None) -> Any:
