@@ -55,15 +55,15 @@ makes up for that, so the scene shows what the eye believes it sees."""
 SEEN_THROUGH = 0.92
 SHEEN = 0.012
 """Of the room's soft light, on the acrylic."""
-GRAZING_FALL = 0.6
+GRAZING_FALL = 0.4
 """A screen's light at an angle is its cosine to this power."""
-EDGE_GLOW = 0.04
-LAMP = 1.2
+EDGE_GLOW = 0.07
+LAMP = 2.6
 LAMP_DIRECTION = (-0.5, 0.45, 0.74)
 LAMP_EDGE = (0.72, 0.97)
 """Cosine of the angle from its middle where the lamp begins, and where it is full."""
-TABLE = (0.05, 0.04, 0.034)
-ROOM = (0.0025, 0.003, 0.004)
+TABLE = (0.06, 0.05, 0.045)
+ROOM = (0.0018, 0.002, 0.0026)
 """The dark behind it all, as scene-linear light."""
 
 
@@ -269,7 +269,7 @@ def _dress(scene: Any, layout: PyramidLayout, device: _Device, sheets: NDArray[n
 
     reach = 40.0 * size
     table = _make_object(scene, "table", "Table", reach * _square(), [(0, 1, 2, 3)])
-    _paint(table, _table_material(2.2 * size))
+    _paint(table, _table_material(3.0 * size, device if facing_up else None))
 
 
 def _square() -> NDArray[np.float64]:
@@ -344,7 +344,7 @@ def _seat_viewer(scene: Any, layout: PyramidLayout, device: _Device, sheets: NDA
     camera = find_by_role(scene.objects, f"{ROLE} camera")
     if viewer is None:
         viewer = tag(bpy.data.objects.new(f"{PYRAMID_NAME} Viewer", None), role)
-        viewer.empty_display_type = "CIRCLE"
+        viewer.empty_display_type = "SINGLE_ARROW"  # the axis to turn it about
         scene.collection.objects.link(viewer)
     if camera is None:
         data = tag(bpy.data.cameras.new(f"{PYRAMID_NAME} Camera"), f"{ROLE} camera")
@@ -357,7 +357,7 @@ def _seat_viewer(scene: Any, layout: PyramidLayout, device: _Device, sheets: NDA
     size = float(np.ptp(sheets[..., 0]))
     viewer.location = (0.0, 0.0, (low + high) / 2)
     viewer.rotation_euler = (0.0, 0.0, np.radians(VIEWER_YAW))
-    viewer.empty_display_size = size
+    viewer.empty_display_size = 0.1 * size
     camera.parent = viewer
     eye = high if layout.screen == "up" else low + 0.6 * (high - low)
     distance = VIEWER_DISTANCE * size
@@ -542,13 +542,19 @@ def _surface_material(part: str, name: str, colour: tuple[float, float, float], 
     return material
 
 
-def _table_material(reach: float) -> Any:
-    """A dark table that is lost in the dark ``reach`` metres away: no horizon."""
+def _table_material(reach: float, device: _Device | None) -> Any:
+    """A dark table that is lost in the dark ``reach`` metres away: no horizon. A device that lies on it
+    throws a soft shadow round itself."""
     material, nodes = _material("table", "Table")
     position = nodes.new("ShaderNodeNewGeometry").outputs["Position"]
-    far = nodes.ramp(nodes.vector("LENGTH", position, output="Value"), (0.0, reach), (0.0, 1.0))
+    unlit = nodes.ramp(nodes.vector("LENGTH", position, output="Value"), (0.0, reach), (0.0, 1.0))
+    if device is not None:
+        half = (device.width / 2, device.depth / 2, 1.0)
+        outside = nodes.vector("SUBTRACT", nodes.vector("ABSOLUTE", position), half)
+        off = nodes.vector("LENGTH", nodes.vector("MAXIMUM", outside, (0.0, 0.0, 0.0)), output="Value")
+        unlit = nodes.math("MAXIMUM", unlit, nodes.ramp(off, (0.0, 2.0 * device.thickness), (0.9, 0.0)))
     dark = nodes.new("ShaderNodeEmission", {"Color": (*ROOM, 1.0), "Strength": 1.0})
-    nodes.show(nodes.blend("ShaderNodeMixShader", far, nodes.surface(TABLE, 0.35), dark.outputs[0]))
+    nodes.show(nodes.blend("ShaderNodeMixShader", unlit, nodes.surface(TABLE, 0.35), dark.outputs[0]))
     return material
 
 
