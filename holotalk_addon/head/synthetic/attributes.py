@@ -18,7 +18,7 @@ for dark skin; the uppermost are too dark to be seen in small pictures."""
 _HAIR_RGB = {
     "black": (0.075, 0.065, 0.06), "dark brown": (0.16, 0.11, 0.08), "brown": (0.28, 0.18, 0.115),
     "light brown": (0.42, 0.30, 0.19), "blond": (0.70, 0.55, 0.36), "red": (0.48, 0.21, 0.10),
-    "grey": (0.50, 0.49, 0.47), "white": (0.82, 0.81, 0.78),
+    "grey": (0.50, 0.49, 0.47), "white": (0.70, 0.69, 0.66),
 }  # fmt: skip
 _DYES = (
     (0.62, 0.12, 0.14), (0.55, 0.16, 0.42), (0.16, 0.30, 0.55), (0.88, 0.80, 0.62), (0.12, 0.45, 0.40),
@@ -27,7 +27,7 @@ _DYES = (
 
 _MEN = {
     "bald": 0.08, "fringe of hair": 0.05, "buzz": 0.13, "crew": 0.20, "short": 0.18, "swept back": 0.10,
-    "side part": 0.13, "medium": 0.05, "long": 0.02, "bangs": 0.01, "ponytail": 0.01, "bun": 0.01,
+    "side part": 0.13, "medium": 0.05, "long": 0.02, "ponytail": 0.01, "bun": 0.01,
     "curly": 0.03,
 }  # fmt: skip
 _WOMEN = {

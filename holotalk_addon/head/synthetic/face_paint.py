@@ -46,7 +46,7 @@ _SIDES = (
         upper_brow=[107, 66, 105, 63, 70], lower_brow=[55, 65, 52, 53, 46],
         upper_lid=[133, 173, 157, 158, 159, 160, 161, 246, 33],
         lower_lid=[133, 155, 154, 153, 145, 144, 163, 7, 33],
-        jaw=[127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152],
+        jaw=[234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152],
         moustache=[164, 167, 165, 92, 186],
     ),
     _Side(
@@ -54,7 +54,7 @@ _SIDES = (
         upper_brow=[336, 296, 334, 293, 300], lower_brow=[285, 295, 282, 283, 276],
         upper_lid=[362, 398, 384, 385, 386, 387, 388, 466, 263],
         lower_lid=[362, 382, 381, 380, 374, 373, 390, 249, 263],
-        jaw=[356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152],
+        jaw=[454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152],
         moustache=[164, 393, 391, 322, 410],
     ),
 )  # fmt: skip
@@ -90,8 +90,10 @@ class FacePaint:
     """added to the logarithm of the colour: creases"""
     hair: Picture
     """0..1 short hair: brows and stubble"""
-    colour: NDArray[np.float32] | None
-    """(h, w, 4) sRGB and cover of make-up; None where there is none"""
+    eyes: NDArray[np.float32] | None
+    """(h, w, 2) cover of eye shadow and of eye liner; None without make-up"""
+    shadow: tuple[float, float, float]
+    """sRGB of the eye shadow"""
     lipstick: tuple[float, float, float, float]
     """sRGB and cover on the lips"""
 
@@ -120,18 +122,19 @@ def paint_face(shop: Workshop, attributes: PersonAttributes, rng: np.random.Gene
         grown = cv2.resize(stubble, (width, height)) * strength * (0.45 + 0.55 * grain)
         hair = np.maximum(hair, grown.astype(np.float32))
     elif attributes.male and attributes.age > 18:  # shaved: a shadow of a beard
-        shadow = beard_density(shop, "full beard")
-        if shadow is not None:
+        shaved = beard_density(shop, "full beard")
+        if shaved is not None:
             dark = float(np.clip(0.5 - np.mean(attributes.hair_rgb), 0, 0.5)) * rng.uniform(0.0, 0.6)
-            hair = np.maximum(hair, (cv2.resize(shadow, (width, height)) * dark).astype(np.float32))
-    colour, lipstick = _make_up(attributes, marks, rng)
+            hair = np.maximum(hair, (cv2.resize(shaved, (width, height)) * dark).astype(np.float32))
+    eyes, shadow, lipstick = _make_up(attributes, marks, rng)
     large = (width, height)
     return FacePaint(
         (cv2.resize(melanin, large) + spots).astype(np.float32),
         cv2.resize(blood, large).astype(np.float32),
         shade,
         hair,
-        colour,
+        eyes,
+        shadow,
         lipstick,
     )
 
@@ -158,7 +161,7 @@ def beard_density(shop: Workshop, style: str) -> Picture | None:
             inward = jaw + (marks[_CHIN[0]] - jaw) * np.linspace(0.02, 0.25, len(jaw))[:, None]
             below = jaw + np.array([0.0, 0.014 / CANVAS_PIXEL_M])
             result = np.maximum(result, _near([inward], 0.010, 0.007))
-            result = np.maximum(result, _near([below[4:]], 0.014, 0.010))
+            result = np.maximum(result, _near([below[3:]], 0.014, 0.010))
     if style != "moustache":
         result = np.maximum(result, _near([marks[list(_CHIN)]], 0.014, 0.006))
     return result
@@ -396,14 +399,14 @@ def _brows(attributes: PersonAttributes, marks: Points, hair: Picture, rng: np.r
 
 def _make_up(
     attributes: PersonAttributes, marks: Points, rng: np.random.Generator
-) -> tuple[NDArray[np.float32] | None, tuple[float, float, float, float]]:
+) -> tuple[NDArray[np.float32] | None, tuple[float, float, float], tuple[float, float, float, float]]:
     strong = attributes.make_up
     lipstick = _LIPSTICKS[rng.integers(len(_LIPSTICKS))]
     shadow = _SHADOWS[rng.integers(len(_SHADOWS))]
     cover = strong * float(rng.uniform(0.3, 0.95))
     lined = rng.random() < 0.7
     if strong <= 0:
-        return None, (*lipstick, 0.0)
+        return None, shadow, (*lipstick, 0.0)
     width, height = canvas_size()
     mm = 1e-3 / CANVAS_PIXEL_M
     small = np.zeros((height // 2, width // 2), np.float32)
@@ -419,7 +422,4 @@ def _make_up(
                 cv2.polylines(line, [points], False, (1.0,), thick, cv2.LINE_AA, _SHIFT)
     line = cv2.GaussianBlur(line, (0, 0), 1.2) * min(1.0, 0.35 + strong)
     shade = np.clip(cv2.resize(small, (width, height)), 0, 0.9)
-    alpha = np.maximum(line, shade)
-    share = (line / np.maximum(line + shade, 1e-6))[..., None]
-    rgb = np.array(shadow, np.float32) * (1 - share) + np.array([0.05, 0.04, 0.04], np.float32) * share
-    return np.concatenate([rgb, alpha[..., None]], axis=2).astype(np.float32), (*lipstick, cover)
+    return np.stack([shade, line], axis=2).astype(np.float32), shadow, (*lipstick, cover)

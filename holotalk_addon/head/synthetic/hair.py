@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..surface import smoothstep
 from .person import PersonAttributes, Prop
+from .shapes import hat_rim
 from .space import Grid
 from .strands import Comb, Growth, Locks, carry, grow, hair_texture, strips, wave
 from .workshop import Workshop
@@ -26,12 +27,14 @@ _CROWN = np.array([0.0, 0.105, -0.055])
 # The hair line: height over azimuth (degrees from the front), full, and how far it may recede.
 _LINE_AT = (0, 18, 32, 45, 58, 72, 84, 100, 112, 128, 150, 180)
 _LINE = (0.067, 0.066, 0.060, 0.047, 0.030, 0.008, -0.002, 0.010, -0.012, -0.045, -0.060, -0.064)
+_SIDEBURNS = (0.0, 0.0, 0.0, 0.0, 0.004, -0.016, -0.022, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""what men's hair has more before the ears"""
 _RECEDED = (0.022, 0.030, 0.042, 0.036, 0.020, 0.008, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 _FACE_HALF = 0.062
 """half the width of the face that long hair leaves free"""
 _BROW_Y = 0.024
-_HAT_RIM_Y = 0.040
+_UNDER_HAT_M = 0.005
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,14 @@ def grow_hair(
     layer = rng.random(count)
     cut = _cut(style, attributes, roots, layer, rng)
     height = cut.volume * (0.45 + 0.55 * layer) + 0.001
-    if attributes.headwear in ("beanie", "cap", "hat"):  # pressed flat under it
-        pressed = smoothstep((roots[:, 1] - _HAT_RIM_Y + 0.03) / 0.03)
-        height = height + (np.minimum(height, 0.002) - height) * pressed
     growth = Growth(cut.length, height, cut.comb, cut.gravity, cut.stiffness, cut.cling, cut.lift, cut.stray)
     start = roots + normals * (height * rng.uniform(0.85, 1.0, count))[:, None] if cut.floating else roots
     points = grow(shop.space, start, normals, growth, cut.steps, rng)
     points = wave(points, growth.length, cut.amplitude, cut.wavelength, rng)
     if cut.frees_face is not None:
         points = np.where(cut.frees_face[:, None, None], _off_face(points, rng), points)
+    if attributes.headwear in ("beanie", "cap", "hat"):
+        points = _under_hat(shop, attributes.headwear, _off_face(points, rng))
     _, out = shop.space.look(points.reshape(-1, 3))
     drawing = shop.curls if attributes.curl > 0.55 and style != "buzz" else shop.hair
     texture = hair_texture(drawing, attributes.hair_rgb, attributes.greying)
@@ -138,7 +140,10 @@ def hair_density(
     model = shop.model
     mean = model.mean.astype(np.float64)
     azimuth = np.abs(np.degrees(np.arctan2(mean[:, 0], mean[:, 2])))
-    line = np.interp(azimuth, _LINE_AT, np.array(_LINE) + attributes.hair_line * np.array(_RECEDED))
+    heights = np.array(_LINE) + attributes.hair_line * np.array(_RECEDED)
+    if attributes.male:
+        heights = heights + np.array(_SIDEBURNS) * rng.uniform(0.2, 1.0)
+    line = np.interp(azimuth, _LINE_AT, heights)
     line = line - 0.006 * rng.random()
     result = smoothstep((mean[:, 1] - line) / 0.010 + 0.5)
     if attributes.hair_style == "fringe of hair":
@@ -210,10 +215,12 @@ def _cut(
             amplitude=0.004, wavelength=0.02, taper=0.9, floating=True, cling=0.0,
         )  # fmt: skip
     if style == "curly":
+        front = smoothstep((roots[:, 2] - 0.035) / 0.02) * smoothstep((0.06 - np.abs(roots[:, 0])) / 0.02)
         fallen = np.maximum(own * uneven * (0.6 + 0.4 * high), 0.04)
+        fallen = fallen + (np.minimum(fallen, 0.055) - fallen) * front
         return _Cut(
             _blend(_from_crown, _aside(parting), 0.4), fallen, 0.032, 16, width=0.013, gravity=0.3, lift=0.8,
-            stray=0.3, roll=0.7, amplitude=0.009, wavelength=0.035, frees_face=roots[:, 2] < 0.06,
+            stray=0.3, roll=0.7, amplitude=0.009, wavelength=0.035, frees_face=rng.random(count) > 0.15 * front,
         )  # fmt: skip
     if style in ("ponytail", "bun"):
         tie = _tie(attributes)
@@ -398,6 +405,16 @@ def _knot(
         + away * (up * size * 0.75)[..., None]
     )
     return Locks(points, np.full(count, 0.012), rng.random(count)), points - centre
+
+
+def _under_hat(shop: Workshop, headwear: str, points: Points) -> Points:
+    """Hair above a hat's rim is pressed down to the skin."""
+    flat = points.reshape(-1, 3)
+    d, out = shop.space.look(flat)
+    rim = hat_rim(headwear, np.arctan2(flat[:, 0], flat[:, 2]))
+    pressed = smoothstep((flat[:, 1] - rim + 0.012) / 0.012)
+    sunk = (d - np.minimum(d, _UNDER_HAT_M)) * pressed
+    return np.asarray((flat - out * sunk[:, None]).reshape(points.shape))
 
 
 def _off_face(points: Points, rng: np.random.Generator) -> Points:

@@ -41,6 +41,8 @@ class IdentityMixer:
         column = {name: i for i, name in enumerate(self.targets.names)}
         for name, amount in _macro_weights(attributes).items():
             weights[column[name]] = amount
+        for name, amount in _led_weights(attributes).items():
+            weights[column[name]] = np.clip(weights[column[name]] + amount, 0.0, 1.0)
         used = np.flatnonzero(weights)
         moved = np.tensordot(weights[used].astype(np.float32), self.targets.deltas[used], axes=1)
         shape = self.base + moved
@@ -88,6 +90,26 @@ def _macro_weights(attributes: PersonAttributes) -> dict[str, float]:
                 for w, mass_share in mass.items():
                     name = f"universal-{s}-{a}-{m}muscle-{w}weight"
                     result[name] = sex[s] * age_share * muscle_share * mass_share
+    return result
+
+
+def _led_weights(attributes: PersonAttributes) -> dict[str, float]:
+    """Local targets that go with weight, muscle and age, which the macro targets leave to the body: amounts
+    to add. How much is ours, set by looking."""
+    heavy = float(np.clip(2.0 * attributes.weight - 1.0, -1.0, 1.0))
+    aged = float(np.clip((attributes.age - 45.0) / 40.0, 0.0, 1.0))
+    strong = attributes.muscle * attributes.sex
+
+    def both_ways(stem: str, amount: float) -> dict[str, float]:
+        return {f"{stem}-incr": max(amount, 0.0), f"{stem}-decr": max(-amount, 0.0)}
+
+    result = both_ways("head-fat", 0.75 * heavy) | both_ways("measure-neck-circ", 0.6 * heavy + 0.35 * strong)
+    result |= both_ways("neck-double", 0.55 * max(heavy, 0.0) + 0.3 * aged)
+    result["head-age-incr"] = 0.55 * aged
+    for side in ("l", "r"):
+        result |= both_ways(f"{side}-cheek-volume", 0.5 * heavy - 0.25 * aged)
+        result[f"{side}-eye-bag-incr"] = 0.5 * aged
+        result[f"{side}-cheek-trans-down"] = 0.3 * aged
     return result
 
 

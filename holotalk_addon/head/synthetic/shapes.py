@@ -17,6 +17,17 @@ _RAY_SAMPLES = 96
 _CLOTH = 128
 
 
+_RIM_AT = (0, 60, 90, 125, 180)
+_RIMS = {"beanie": (0.046, 0.030, 0.006, -0.012, -0.030)}
+_HIGH_RIM = (0.058, 0.050, 0.036, 0.022, 0.012)
+
+
+def hat_rim(headwear: str, azimuth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(...) height (m) of a hat's rim around the mean head at (...) radians from the front."""
+    degrees = np.abs(np.degrees(np.arctan2(np.sin(azimuth), np.cos(azimuth))))
+    return np.interp(degrees, _RIM_AT, _RIMS.get(headwear, _HIGH_RIM))
+
+
 def reach(space: Space, centre: NDArray[np.floating], ways: Points, offset: NDArray[np.floating]) -> Points:
     """(..., 3) where rays from centres leave the last surface at ``offset`` from the skin.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..head import PARTS
 from .face_paint import paint_face
 from .person import PersonAttributes
-from .skin_optics import skin_colour, to_linear, to_srgb
+from .skin_optics import skin_colour, srgb_bytes, to_linear
 from .workshop import Workshop
 
 _IRIS_ANGLE = np.radians(25.0)
@@ -40,29 +40,40 @@ def paint(
         np.stack([melanin, blood, scalp_hair, model.region("mouth_inside"), model.region("lips")], axis=1)
     )
     drawn = shop.from_canvas(np.stack([face.melanin, face.blood, face.shade, face.hair], axis=2))
-    grain = 0.05 * rolled[0] + 0.05 * rolled[1]
-    log_melanin = field[..., 0] + 0.8 * grain + 0.03 * rolled[2] + 0.03 * rolled[3] + drawn[..., 0]
-    log_blood = field[..., 1] + 1.5 * grain + 0.12 * rolled[2] + 0.08 * rolled[3] + drawn[..., 1]
-    colour = skin_colour(shop.skin, np.exp(log_melanin), np.exp(log_blood))
-    colour *= np.exp(drawn[..., 2] + 0.02 * rolled[0])[..., None]
+    fine, middle, coarse, coarsest = rolled
+    log_melanin = field[..., 0] + drawn[..., 0]
+    log_blood = field[..., 1] + drawn[..., 1]
+    for noise, in_melanin, in_blood in (
+        (fine, 0.04, 0.075), (middle, 0.04, 0.075), (coarse, 0.03, 0.12), (coarsest, 0.03, 0.08),
+    ):  # fmt: skip
+        log_melanin += np.float32(in_melanin) * noise
+        log_blood += np.float32(in_blood) * noise
+    colour = skin_colour(shop.skin, log_melanin, log_blood)
+    colour *= np.exp(drawn[..., 2] + np.float32(0.02) * rolled[0])[..., None]
+    flat = colour.reshape(-1, 3)
     red, green, blue, cover = face.lipstick
-    if cover > 0:
-        lips = (field[..., 4] * cover)[..., None]
-        colour += lips * (to_linear(np.array([red, green, blue])) - colour)
-    if face.colour is not None:
-        made_up = shop.from_canvas(face.colour)
-        colour += made_up[..., 3:] * (to_linear(made_up[..., :3]) - colour)
-    short = drawn[..., 3:]
-    colour += short * (to_linear(brow_rgb(attributes)) - colour)
-    hair = np.clip(field[..., 2] * (1.0 + 0.15 * rolled[1]), 0, 1)[..., None]
-    colour += hair * (to_linear(np.array(attributes.hair_rgb)) * 0.8 - colour)
-    inside = field[..., 3:4]
-    colour += inside * (np.array([0.15, 0.025, 0.022], dtype=np.float32) - colour)
+    _lay(flat, field[..., 4] * np.float32(cover), to_linear(np.array([red, green, blue])))
+    if face.eyes is not None:
+        made_up = shop.from_canvas(face.eyes)
+        _lay(flat, made_up[..., 0], to_linear(np.array(face.shadow)))
+        _lay(flat, made_up[..., 1], to_linear(np.array([0.05, 0.04, 0.04])))
+    _lay(flat, drawn[..., 3], to_linear(brow_rgb(attributes)))
+    hair = np.clip(field[..., 2] * (1.06 + 0.10 * rolled[0]), 0, 0.97)
+    _lay(flat, hair, to_linear(np.array(attributes.hair_rgb)) * np.float32(0.8))
+    _lay(flat, field[..., 3], np.array([0.15, 0.025, 0.022], dtype=np.float32))
     _paint_parts(shop, colour, attributes, rng)
     result = np.empty((shop.size, shop.size, 4), dtype=np.uint8)
-    result[..., :3] = to_srgb(colour) * 255.0 + 0.5
+    result[..., :3] = srgb_bytes(colour)
     result[..., 3] = shop.lash_alpha
     return result
+
+
+def _lay(flat: NDArray[np.float32], cover: NDArray[np.float32], rgb: NDArray[np.float32]) -> None:
+    """Cover (N, 3) colours in place by one colour, as far as (H, W) cover says."""
+    share = cover.ravel()
+    where = np.flatnonzero(share > 0.004)
+    below = flat[where]
+    flat[where] = below + share[where, None] * (rgb - below)
 
 
 def brow_rgb(attributes: PersonAttributes) -> NDArray[np.float64]:

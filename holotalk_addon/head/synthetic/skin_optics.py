@@ -28,6 +28,7 @@ MELANIN = (0.004, 0.6)
 BLOOD = (0.001, 0.25)
 """range of the table: share of the dermis's volume"""
 _TABLE = 64
+_ROOTS = 4096
 
 _WAVELENGTHS = np.arange(400.0, 701.0, 20.0)
 _OXY = np.array(
@@ -74,16 +75,26 @@ def skin_table() -> NDArray[np.float32]:
 
 
 def skin_colour(
-    table: NDArray[np.float32], melanin: NDArray[np.floating], blood: NDArray[np.floating]
+    table: NDArray[np.float32], log_melanin: NDArray[np.floating], log_blood: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """(H, W, 3) linear RGB from :func:`skin_table` at (H, W) shares of melanin and blood."""
+    """(H, W, 3) linear RGB from :func:`skin_table` at (H, W) logarithms of the shares of melanin and
+    blood."""
 
     def position(x: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
-        share = np.log(np.clip(x, low, high) / low) / np.log(high / low)
-        return np.asarray(share * (_TABLE - 1), dtype=np.float32)
+        scale = (_TABLE - 1) / float(np.log(high / low))
+        place = x.astype(np.float32) * np.float32(scale) - np.float32(scale * np.log(low))
+        return np.asarray(place, dtype=np.float32)
 
-    columns, rows = position(melanin, *MELANIN), position(blood, *BLOOD)
-    return np.asarray(cv2.remap(table, columns, rows, cv2.INTER_LINEAR), dtype=np.float32)
+    columns, rows = position(log_melanin, *MELANIN), position(log_blood, *BLOOD)
+    found = cv2.remap(table, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, dtype=np.float32)
+
+
+def srgb_bytes(linear: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The sRGB 0..255 of linear light 0..1, by a table of the square root's even steps."""
+    root = np.sqrt(np.clip(linear, 0.0, 1.0).astype(np.float32))
+    table = (to_srgb(np.linspace(0, 1, _ROOTS) ** 2) * 255 + 0.5).astype(np.uint8)
+    return table[(root * (_ROOTS - 1) + 0.5).astype(np.uint16)]
 
 
 def to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..surface import smoothstep
 from .person import PersonAttributes, Prop
-from .shapes import bent, cloth, joined, plain, reach, sheet, tube
+from .shapes import bent, cloth, hat_rim, joined, plain, reach, sheet, tube
 from .skin_optics import skin_colour, to_srgb
 from .space import Grid
 from .workshop import Workshop
@@ -20,8 +20,6 @@ _NECK = np.array([0.0, 0.0, -0.022])
 _AROUND = 40
 _FRAMES = ((0.05, 0.05, 0.05), (0.20, 0.12, 0.07), (0.35, 0.33, 0.32), (0.62, 0.52, 0.32), (0.10, 0.12, 0.25),
            (0.45, 0.10, 0.12))  # fmt: skip
-_RIM_AT = (0, 60, 90, 125, 180)
-"""degrees from the front where a hat's rim has its heights"""
 
 
 def dress(shop: Workshop, attributes: PersonAttributes, warp: Grid, rng: np.random.Generator) -> list[Prop]:
@@ -60,14 +58,16 @@ def _clothes(shop: Workshop, attributes: PersonAttributes, rng: np.random.Genera
     normals = _face_normals(shape, faces)
 
     albedo = skin_colour(
-        shop.skin, np.array([[attributes.melanin]]), np.array([[attributes.haemoglobin * 0.9]])
+        shop.skin,
+        np.log([[attributes.melanin]]),
+        np.log([[attributes.haemoglobin * 0.9]]),
     )
     corner = shape[faces]
     chest = (np.abs(corner[..., 0]).max(axis=1) < 0.15) & (corner[..., 1].min(axis=1) > -0.33)
     # Under the bust's own skin where both are, and smoothly out of it below.
     skin = Prop(
         "body",
-        (shape - normals * (0.004 - 0.003 * below[:, None])).astype(np.float32),
+        (shape - normals * (0.0015 - 0.0005 * below[:, None])).astype(np.float32),
         faces[chest],
         _flat_uvs(shape, faces[chest]),
         plain(to_srgb(albedo)[0, 0]),
@@ -94,10 +94,10 @@ def _clothes(shop: Workshop, attributes: PersonAttributes, rng: np.random.Genera
                                   (0.016, 0.009, 0.007, 0.007, 0.011, 0.012), fabric, 0.35))  # fmt: skip
     elif attributes.collar == "shirt":
         props.append(_around_neck(shop, "collar", (-0.170, -0.155, -0.138, -0.134, -0.150, -0.172),
-                                  (0.010, 0.007, 0.008, 0.012, 0.020, 0.030), fabric, 0.40))  # fmt: skip
+                                  (0.010, 0.007, 0.007, 0.010, 0.015, 0.021), fabric, 0.40))  # fmt: skip
     elif attributes.collar == "hoodie":
         props.append(_around_neck(shop, "collar", (-0.185, -0.17, -0.150, -0.140, -0.150, -0.19),
-                                  (0.010, 0.018, 0.024, 0.032, 0.048, 0.05), fabric, 0.45))  # fmt: skip
+                                  (0.010, 0.016, 0.020, 0.026, 0.036, 0.040), fabric, 0.45))  # fmt: skip
     return props
 
 
@@ -142,12 +142,6 @@ def _scarf(shop: Workshop, rng: np.random.Generator) -> Prop:
 # On the head.
 
 
-def _rim(heights: tuple[float, ...], turn: Points) -> Points:
-    """(N,) height of a hat's rim at angles from the front."""
-    degrees = np.abs(np.degrees(np.arctan2(np.sin(turn), np.cos(turn))))
-    return np.interp(degrees, _RIM_AT, heights)
-
-
 def _dome(shop: Workshop, rim: Points, turn: Points, rows: int, offset: Points) -> Points:
     """(rows, N, 3) from the rim to the top, at (rows, N) offsets from the skin."""
     lowest = np.arctan2(rim - _SKULL[1], 0.098)
@@ -162,7 +156,7 @@ def _dome(shop: Workshop, rim: Points, turn: Points, rows: int, offset: Points) 
 def _headwear(shop: Workshop, attributes: PersonAttributes, rng: np.random.Generator) -> list[Prop]:
     turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
     if attributes.headwear == "beanie":
-        rim = _rim((0.046, 0.030, 0.006, -0.012, -0.030), turn) + rng.normal(0, 0.004)
+        rim = hat_rim("beanie", turn) + rng.normal(0, 0.004)
         t = np.linspace(0, 1, 14)[:, None]
         slouch = float(rng.uniform(0.0, 0.035))
         offset = 0.015 + slouch * smoothstep((t - 0.3) / 0.7) * np.ones(_AROUND)
@@ -172,16 +166,14 @@ def _headwear(shop: Workshop, attributes: PersonAttributes, rng: np.random.Gener
         return [_headband(shop, turn, rng)]
     if attributes.headwear == "headscarf":
         return _headscarf(shop, rng)
-    rim = _rim((0.058, 0.050, 0.036, 0.022, 0.012), turn)
+    rim = hat_rim(attributes.headwear, turn)
     t = np.linspace(0, 1, 12)[:, None]
     fabric = cloth(rng, "plain")
     if attributes.headwear == "cap":
         offset = 0.011 + 0.014 * np.sin(np.pi * np.clip(t * 0.8, 0, 1)) * (1 + 0.4 * np.cos(turn))
         crown = sheet("hat", _dome(shop, rim, turn, 12, offset), fabric, tiles=(4.0, 2.0))
         angle = np.linspace(-1.05, 1.05, 17)
-        edge = _dome(
-            shop, _rim((0.058, 0.050, 0.036, 0.022, 0.012), angle), angle, 2, np.full((2, 17), 0.012)
-        )[0]
+        edge = _dome(shop, hat_rim("cap", angle), angle, 2, np.full((2, 17), 0.012))[0]
         out = np.linspace(0, 1, 6)[:, None]
         length = float(rng.uniform(0.058, 0.075)) * np.cos(angle / 1.05 * np.pi / 2) ** 0.6
         bill = edge[None] + np.stack(
@@ -223,7 +215,7 @@ def _headwear(shop: Workshop, attributes: PersonAttributes, rng: np.random.Gener
 
 
 def _headband(shop: Workshop, turn: Points, rng: np.random.Generator) -> Prop:
-    low = _rim((0.050, 0.040, 0.018, 0.0, -0.015), turn)
+    low = hat_rim("beanie", turn)
     wide = float(rng.uniform(0.02, 0.04))
     rows = []
     for share, offset in ((0.0, 0.011), (0.08, 0.014), (0.92, 0.014), (1.0, 0.011)):
@@ -244,11 +236,13 @@ def _headscarf(shop: Workshop, rng: np.random.Generator) -> list[Prop]:
     folds = 0.002 * np.sin(turn * 9 + 3 * t)
     offset = 0.010 + 0.010 * smoothstep(t / 0.3) + folds
     hood = sheet("hat", reach(shop.space, _SKULL, ways, offset)[::-1], fabric, tiles=(3.0, 3.0))
-    wobble = np.array([0.005 * np.sin(turn * 5 + rng.uniform(0, 6)) for _ in range(9)])
-    cape = _around_neck(
-        shop, "hat", tuple(np.linspace(-0.235, -0.085, 9)),
-        (0.020, 0.022, 0.026, 0.026, 0.024, 0.020, 0.018, 0.016, 0.014), fabric, 0.45, wobble,
-    )  # fmt: skip
+    # Behind, the cape goes up under the hood.
+    up = 0.13 * smoothstep((0.35 - np.cos(turn)) / 0.7)
+    t = np.linspace(0, 1, 12)
+    wobble = np.array([0.005 * np.sin(turn * 5 + rng.uniform(0, 6)) * (1 - s) + up * s**2 for s in t])
+    heights = tuple(np.linspace(-0.235, -0.085, 12))
+    offsets = tuple(np.interp(t, [0, 0.3, 0.7, 1], [0.020, 0.026, 0.020, 0.017]))
+    cape = _around_neck(shop, "hat", heights, offsets, fabric, 0.45, wobble)
     return [joined("hat", [hood, cape])]
 
 

@@ -42,8 +42,8 @@ class Workshop:
     """(S/2 * S/2,) the covered texel nearest to each, as an index into ``coarse.texel``"""
     part: NDArray[np.uint8]
     """(S, S) the part (index into PARTS) each texel belongs to or lies nearest to"""
-    canvas_map: NDArray[np.float32]
-    """(S, S, 2) where each texel lies on the face's canvas, pixels; far outside for other parts"""
+    canvas_map: tuple[NDArray[np.int16], NDArray[np.uint16]]
+    """where each texel lies on the face's canvas, in OpenCV's fixed point; far outside for other parts"""
     eye_texels: NDArray[np.int32]
     """(E,) flat texels on or near the eyeballs' fronts and backs"""
     eye_angles: NDArray[np.float32]
@@ -89,13 +89,8 @@ class Workshop:
 
     def from_canvas(self, canvas: NDArray[np.float32]) -> NDArray[np.float32]:
         """The texture (S, S, C) of a picture on the canvas; 0 outside it."""
-        found = cv2.remap(
-            canvas,
-            self.canvas_map[..., 0],
-            self.canvas_map[..., 1],
-            cv2.INTER_LINEAR,
-            borderValue=(0, 0, 0, 0),
-        )
+        place, between = self.canvas_map
+        found = cv2.remap(canvas, place, between, cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
         return np.asarray(found)
 
 
@@ -143,7 +138,8 @@ def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Worksho
         model.triangles[fine.triangle]
     ].any(axis=1)
     canvas[~skin_texel] = -1e4
-    canvas_map = canvas[fine_fill].reshape(texture_size, texture_size, 2)
+    at_texel = canvas[fine_fill].reshape(texture_size, texture_size, 2)
+    canvas_map = cv2.convertMaps(at_texel[..., 0], at_texel[..., 1], cv2.CV_16SC2)
 
     rng = np.random.default_rng(_SEED)
     normals = model.normals(model.mean)
@@ -161,7 +157,7 @@ def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Worksho
         coarse=coarse,
         coarse_fill=fill,
         part=part,
-        canvas_map=canvas_map,
+        canvas_map=(canvas_map[0].astype(np.int16), canvas_map[1].astype(np.uint16)),
         eye_texels=eye_texels,
         eye_angles=eye_angles,
         noise=_noise(texture_size, rng),
