@@ -4,11 +4,13 @@
     python3 session.py SECONDS SCRIPT
 
 Standard library alone. Blender's output goes to ``blender.log`` beside the script; the exit status is
-Blender's, or 3 when the time is over: then ``stacks.txt`` says what it was doing.
+Blender's, or 3 when the time is over: then ``stacks.txt`` says what it was doing. When it crashed,
+``crash.log`` says where.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +64,8 @@ def main():
                 blender.kill()
             blender.wait()
             status = TOO_LATE
+    for report in Path("/tmp").glob("*.crash.txt"):
+        shutil.copy(report, Path(script).parent / "crash.log")
     screen.terminate()
     screen.wait()
     sys.exit(status if status >= 0 else 128 - status)

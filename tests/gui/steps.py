@@ -385,7 +385,7 @@ def render(s: Session) -> Steps:
     yield from s.until(lambda: at_work("RENDER"), SOON, "the render begins")
     turned = viewport().spaces.active.region_3d.view_rotation.copy()
     yield from s.point(viewport(), 0.3)
-    s.key("KP_1")
+    s.key("KP_3")  # from the person's left side
     yield from s.until(
         lambda: viewport().spaces.active.region_3d.view_rotation != turned or idle(), SOON, "the view turns"
     )
@@ -452,7 +452,7 @@ def save_and_reopen(s: Session) -> Steps:
     kept = (settings().photo, settings().motion, settings().seconds, settings().size)
     with in_window():
         bpy.ops.wm.save_as_mainfile(filepath=str(file))
-        bpy.ops.wm.open_mainfile(filepath=str(file))
+    bpy.ops.wm.open_mainfile(filepath=str(file))  # in no window's name: that window goes with the old file
     yield from s.wait(30)
     now = (settings().photo, settings().motion, settings().seconds, settings().size)
     s.check("the settings are the same", now == kept, f"{kept} {now}")
