@@ -7,16 +7,14 @@ Plain NumPy data: shape, skin, hair, clothes (:func:`synthetic_person`), lights,
 
 from .make import synthetic_person
 from .person import PersonAttributes, Prop, SyntheticPerson
-from .shots import Lamp, Light, Shot, ShotCamera, random_shot
+from .shot import Lamp, Shot, random_shot
 from .workshop import Workshop, open_workshop
 
 __all__ = [
     "Lamp",
-    "Light",
     "PersonAttributes",
     "Prop",
     "Shot",
-    "ShotCamera",
     "SyntheticPerson",
     "Workshop",
     "open_workshop",

@@ -220,7 +220,8 @@ def _cut(
         fallen = fallen + (np.minimum(fallen, 0.055) - fallen) * front
         return _Cut(
             _blend(_from_crown, _aside(parting), 0.4), fallen, 0.032, 16, width=0.013, gravity=0.3, lift=0.8,
-            stray=0.3, roll=0.7, amplitude=0.009, wavelength=0.035, frees_face=rng.random(count) > 0.15 * front,
+            stray=0.3, roll=0.7, amplitude=0.009, wavelength=0.035,
+            frees_face=rng.random(count) > 0.15 * front,
         )  # fmt: skip
     if style in ("ponytail", "bun"):
         tie = _tie(attributes)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...face import rotation_from_angles
 from ..camera import Camera
 from ..view import View
+from .background import BACKGROUNDS, draw_background
 
 LIGHTS = ("studio", "window", "sun", "overcast", "lamp", "coloured")
-BACKGROUNDS = ("plain", "gradient", "blurred", "room", "foliage")
 SENSOR_MM = 36.0
 """Width of the picture on the film that focal lengths are told for."""
 
@@ -66,7 +65,7 @@ class Shot:
     centre: tuple[float, float]
     """where the head's origin lies in the picture, in its sides from its middle: right, down"""
     background_kind: str
-    """one of :data:`BACKGROUNDS`"""
+    """one of :data:`.background.BACKGROUNDS`"""
     background: NDArray[np.uint8]
     """(H, W, 3) sRGB, any size, to be stretched over the picture"""
 
@@ -111,7 +110,7 @@ def random_shot(rng: np.random.Generator) -> Shot:
         face_share=float(rng.uniform(0.38, 0.72)),
         centre=(float(rng.normal(0, 0.03)), float(rng.normal(-0.02, 0.03))),
         background_kind=background_kind,
-        background=_background(background_kind, rng),
+        background=draw_background(background_kind, rng),
     )
 
 
@@ -230,28 +229,3 @@ def _brightness(lamps: tuple[Lamp, ...], sky: Colour, horizon: Colour, ground: C
     for lamp in lamps:
         total += lamp.light * np.mean(lamp.colour) * np.clip(normals @ np.array(lamp.direction), 0, None)
     return float(max(total.mean(), 1e-3))
-
-
-def _background(kind: str, rng: np.random.Generator, side: int = 128) -> NDArray[np.uint8]:
-    base = rng.uniform(0.05, 0.95) * (0.6 + 0.4 * rng.random(3))
-    picture = np.tile(base, (side, side, 1))
-    row, column = np.mgrid[0:side, 0:side] / (side - 1.0)
-    if kind == "gradient":
-        other = rng.uniform(0.05, 0.95) * (0.6 + 0.4 * rng.random(3))
-        angle = rng.uniform(0, 2 * np.pi)
-        t = np.clip(0.5 + (row - 0.5) * np.cos(angle) + (column - 0.5) * np.sin(angle), 0, 1)[..., None]
-        picture = picture * (1 - t) + other * t
-    elif kind in ("blurred", "foliage"):
-        cells = int(rng.integers(3, 9)) * (2 if kind == "foliage" else 1)
-        palette = rng.random((cells, cells, 3))
-        if kind == "foliage":
-            palette = palette * [0.35, 0.6, 0.25] + [0.05, 0.12, 0.03]
-        soft = cv2.resize(palette.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-        picture = 0.35 * picture + 0.65 * soft
-    elif kind == "room":
-        for _ in range(int(rng.integers(3, 9))):
-            x0, x1 = sorted(rng.integers(0, side, 2))
-            y0, y1 = sorted(rng.integers(0, side, 2))
-            picture[y0:y1, x0:x1] = rng.uniform(0.05, 0.95) * (0.6 + 0.4 * rng.random(3))
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 5.0)))
-    return np.asarray(np.clip(picture, 0, 1) * 255.0 + 0.5, dtype=np.uint8)
