@@ -28,6 +28,7 @@ SOON = 20
 FIND = 90
 GENERATE = 300
 RENDER = 300
+SHADERS = 180
 
 session = Session(FOLDER)
 bpy.context.preferences.view.show_splash = False
@@ -267,6 +268,7 @@ def generate(s: Session) -> Steps:
     s.check("progress only grows", [p for _, p in seen] == sorted(p for _, p in seen))
     s.check("no error", not state().error, f"{state().error} {state().details}")
     s.check("the hologram is shown", hologram() and shown() == hologram(), shown().name)
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("hologram")
     left = memory["before"][f"scene {memory['scene']}"]
     s.check("the user's scene is as it was", file_dump()[f"scene {memory['scene']}"] == left)
@@ -289,6 +291,7 @@ def undo_redo(s: Session) -> Steps:
     yield from s.wait()
     s.check("the hologram is shown again", shown() == hologram(), shown().name)
     s.check("the head is there", len(keys()) > 50, len(keys()))
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("redone")
 
 
@@ -334,7 +337,7 @@ def panels(s: Session) -> Steps:
     """The four panels over the viewport, and away again."""
     with in_window(viewport(), region=region(viewport(), "WINDOW")):
         bpy.ops.holotalk.show_panels("INVOKE_DEFAULT")
-    yield from s.wait(40)
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("panels")
     with in_window(viewport(), region=region(viewport(), "WINDOW")):
         bpy.ops.holotalk.show_panels("INVOKE_DEFAULT")
@@ -390,6 +393,7 @@ def render(s: Session) -> Steps:
         lambda: viewport().spaces.active.region_3d.view_rotation != turned or idle(), SOON, "the view turns"
     )
     s.check("the view turned while it rendered", not idle())
+    s.key("KP_1")
     seen: list[float] = []
     while not idle():
         seen.append(state().progress)
@@ -414,9 +418,11 @@ def expression(s: Session) -> Steps:
         bpy.ops.holotalk.expression(preset="SMILE")
     changed = [key.name for key, value in zip(keys(), before, strict=True) if key.value != value]
     s.check("a smile moves both corners of the mouth", len([n for n in changed if "mile" in n]) >= 2, changed)
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("smile")
     with in_window(viewport()):
         bpy.ops.holotalk.expression(preset="NEUTRAL")
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("neutral")
 
 
@@ -426,7 +432,7 @@ def virtual_pyramid(s: Session) -> Steps:
     with in_window(viewport(), region=region(viewport(), "WINDOW")):
         result = bpy.ops.holotalk.virtual_pyramid("INVOKE_DEFAULT")
     s.figure("result", str(result))
-    yield from s.wait(60)
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("virtual_pyramid")
 
 
@@ -459,6 +465,7 @@ def save_and_reopen(s: Session) -> Steps:
     s.check("the hologram is there", hologram() and shown() == hologram())
     settings().seconds = 2.0
     s.check("settings still act on it", hologram().frame_end == 24, hologram().frame_end)
+    yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("reopened")
 
 

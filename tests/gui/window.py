@@ -37,6 +37,9 @@ ACROSS = (0.5, 0.25, 0.83, 0.92)
 SCROLL = 40
 """Pixels of one step of scrolling."""
 
+SOMETHING = 12.0
+"""Standard deviation of grey values (0..255) above which a view is not empty: lines alone have less."""
+
 Steps = Generator[None, None, None]
 
 
@@ -191,6 +194,38 @@ class Session:
         file = self.shots / f"{number:02d}_{name}.png"
         subprocess.run(["import", "-window", "root", str(file)], check=True, capture_output=True, timeout=60)
         self.record.shots.append(file.name)
+
+    def drawn(self, area: bpy.types.Area, seconds: float) -> Steps:
+        """Wait until something is seen in the middle of an area and it stays as it is.
+
+        Blender does not tell whether it still compiles shaders; it shows an empty view meanwhile.
+
+        Raises:
+            StepError: nothing comes to be seen.
+
+        """
+        ends, before = time.monotonic() + seconds, b""
+        while True:
+            now = self._middle(area)
+            mean = sum(now) / len(now)
+            spread = (sum((value - mean) ** 2 for value in now) / len(now)) ** 0.5
+            if spread > SOMETHING and now == before:
+                return
+            if time.monotonic() > ends:
+                raise StepError(f"waited {seconds:g} s in vain: a picture that stays (spread {spread:.1f})")
+            before = now
+            yield from self.wait(int(1.0 / TICK))
+
+    def _middle(self, area: bpy.types.Area) -> bytes:
+        """The middle third of an area as 32 x 32 grey values."""
+        left, top = self.corner(area, area)
+        width, height = area.width // 3, area.height // 3
+        place = f"{width}x{height}+{left + width}+{top + height}"
+        command = ["import", "-window", "root", "-crop", place, "+repage", "-resize", "32x32!"]
+        grab = subprocess.run(
+            [*command, "-depth", "8", "gray:-"], check=True, capture_output=True, timeout=60
+        )
+        return grab.stdout
 
     # -- mouse and keyboard ----------------------------------------------------------------------
 
