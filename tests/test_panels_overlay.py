@@ -218,10 +218,11 @@ def test_inset_is_clear_of_sidebar_toolbar_and_headers(flipped):
     sidebar = _region("UI", *(("LEFT", 100, 76) if flipped else ("RIGHT", 800, 50)), 300, 650)
     toolbar = _region("TOOLS", *(("RIGHT", 1050, 76) if flipped else ("LEFT", 100, 50)), 50, 650)
     hidden = _region("ASSET_SHELF", "BOTTOM", 100, 50, 1000, 1)
-    area = types.SimpleNamespace(regions=[main, header, sidebar, toolbar, hidden])
+    last = _region("HUD", "FLOAT", 420 if flipped else 160, 80, 260, 120)
+    area = types.SimpleNamespace(regions=[main, header, sidebar, toolbar, hidden, last])
     left, bottom, side = place_inset(area, main, 1.0)
     x, y = main.x + left, main.y + bottom
-    for other in (header, sidebar, toolbar):
+    for other in (header, sidebar, toolbar, last):
         apart = (
             x + side <= other.x
             or other.x + other.width <= x

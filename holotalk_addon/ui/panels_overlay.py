@@ -215,7 +215,8 @@ def panel_corners(layout: PyramidLayout, panel: int) -> NDArray[np.float64]:
 
 
 def place_inset(area: Any, region: Any, scale: float) -> Box | None:
-    """Where the inset goes: the lower right corner of what toolbar, sidebar and headers leave free.
+    """Where the inset goes: the lower left corner of what toolbar, sidebar and headers leave free. On the
+    right it would lie over the head as soon as the sidebar is open.
 
     Args:
         area: A 3D viewport.
@@ -227,6 +228,7 @@ def place_inset(area: Any, region: Any, scale: float) -> Box | None:
 
     """
     left, bottom, right, top = 0, 0, region.width, region.height
+    panel_top = 0
     for other in area.regions:
         if other.type == "WINDOW" or min(other.width, other.height) <= 1:
             continue
@@ -238,12 +240,16 @@ def place_inset(area: Any, region: Any, scale: float) -> Box | None:
             top = min(top, other.y - region.y)
         elif other.alignment == "BOTTOM":
             bottom = max(bottom, other.y + other.height - region.y)
+        elif other.type == "HUD":  # the panel of the last operator, which comes and goes in this corner
+            panel_top = other.y + other.height - region.y
     margin = round(MARGIN * scale)
     room = min(right - left, top - bottom)
     side = min(round(SHARE * room), round(LARGEST * scale), room - 2 * margin)
     if side < SMALLEST:
         return None
-    return right - margin - side, bottom + margin, side
+    if panel_top + 2 * margin + side <= top:
+        bottom = max(bottom, panel_top)
+    return left + margin, bottom + margin, side
 
 
 def _home_of(window: Any) -> Any | None:
