@@ -25,7 +25,7 @@ export HOLOTALK_PHOTOS
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-train gui-test lint bench zip clean set-up set-up-test set-up-train python
+.PHONY: help demo test test-train gui-test lint bench train zip clean set-up set-up-test set-up-train python
 
 help:
 	@echo 'make demo    set up, then write hologram.mp4 from the built-in portrait'
@@ -34,6 +34,7 @@ help:
 	@echo 'make gui-test  HoloTalk in a real Blender window (root on Linux; SHOTS=folder keeps the screenshots)'
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory'
+	@echo 'make train   from nothing to weights: render people, train, convert, judge; hours, resumed when stopped'
 	@echo 'make zip     build the installable add-on for each platform, in dist/ (ZIP_ARGS=linux-x64 for one of them)'
 	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
 	@echo 'PYTHON=/path/to/python picks the Python, 3.11 or 3.13; now: $(PYTHON)'
@@ -73,6 +74,10 @@ lint: set-up-test
 
 bench: set-up-test
 	$(BIN)/python blender_scripts/evaluate.py
+
+# TRAIN_ARGS: see blender_scripts/make_weights.py; the weights go to model_weights, all else to build/training.
+train: set-up-train
+	$(BIN)/python blender_scripts/make_weights.py $(TRAIN_ARGS)
 
 zip: set-up
 	$(BIN)/python build_addon.py $(ZIP_ARGS)

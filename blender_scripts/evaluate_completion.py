@@ -38,9 +38,6 @@ from holotalk_addon.head.morphable_model import HeadModel
 from holotalk_addon.outputs import make_folder, replacing, write_text
 
 PEOPLE = 200
-FIRST_PERSON = HELD_OUT_FROM + 500_000
-"""Others than those on whom training judges itself to stop in time."""
-SIZE = 256
 TEXTURE = 1024
 TEMPLATE = "template"
 LEARNED = ("holotalk", "cae")

@@ -198,6 +198,32 @@ def test_the_script_goes_from_data_to_a_tflite(data, tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("train_cae: There is no training data in")
 
 
+@pytest.mark.slow
+def test_from_nothing_to_weights(tmp_path):
+    """``make train`` on three people: rendered, trained on, converted, judged; and again without work."""
+    command = [
+        sys.executable, ROOT / "blender_scripts" / "make_weights.py", "--folder", tmp_path,
+        "--people", "2", "--held-out", "1", "--judged", "1", "--size", "192", "--workers", "0",
+        "-o", tmp_path / "holotalk.tflite", "--train", "--epochs", "1", "--steps", "1", "--batch", "4",
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    steps = [line for line in done.stdout.splitlines() if line.startswith("$ ")]
+    assert len(steps) == 5
+    assert "10 stacks of 2 people, 5 of 1 held out" in done.stdout
+    table = (tmp_path / "table.md").read_text()
+    for name in ("template", "mirror", "holotalk"):
+        assert f"| {name} | all |" in table
+    assert (tmp_path / "holotalk.tflite").stat().st_size > 17_000_000
+    assert np.asarray(Image.open(tmp_path / "worst.png")).std() > 5
+    first = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("shard_*.npz"))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("shard_*.npz")) == first
+    assert (tmp_path / "table.md").read_text() == table
+
+
 def test_made_up_people_differ(tools):
     """The stand-in data is worth learning from."""
     one, other = (made_up_person(tools.model, number)(0) for number in (1, 2))
