@@ -28,7 +28,7 @@ SOON = 20
 FIND = 90
 GENERATE = 300
 RENDER = 300
-SHADERS = 180
+SHADERS = 90
 
 session = Session(FOLDER)
 bpy.context.preferences.view.show_splash = False
@@ -306,6 +306,8 @@ def generate_again(s: Session) -> Steps:
     after = {kind: found for kind, found in file_dump().items() if not kind.startswith("scene ")}
     difference = differences(names, after)
     s.check("the same names as before", not difference, difference)
+    with in_window(viewport()):
+        bpy.ops.holotalk.show_hologram()
 
 
 @session.step("generate")
