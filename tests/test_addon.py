@@ -373,6 +373,10 @@ def second_blender(tmp_path):
     bpy.app.binary_path = kept
 
 
+def test_training_data_needs_a_folder(empty):
+    _fails(bpy.ops.holotalk.render_data, "folder")
+
+
 def _wait(render, until, seconds=120):
     ends = time.monotonic() + seconds
     while not until() and not render.done:

@@ -4,6 +4,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 GENERATE = """
@@ -43,6 +44,16 @@ status = [bpy.ops.holotalk.render_video(filepath=video), bpy.ops.holotalk.export
 settings.motion = "STILL"
 frames = bpy.data.scenes["Hologram"].frame_end
 print("RESULT " + json.dumps([kept, [sorted(s) for s in status], frames]))
+"""
+
+TRAINING = """
+import json, sys
+import bpy
+name = "bl_ext.user_default.holotalk"
+bpy.ops.preferences.addon_enable(module=name)
+settings = bpy.context.scene.holotalk
+settings.data_folder, settings.data_samples = sys.argv[1], 5
+print("RESULT " + json.dumps(sorted(bpy.ops.holotalk.render_data())))
 """
 
 WITHOUT = """
@@ -111,3 +122,13 @@ def test_a_blender_without_the_add_on_renders_the_saved_file_too(made, bare_blen
     video = bare / "plain.mp4"
     result_of(bare_blender(WITHOUT, blend, video, user=bare))
     assert video.read_bytes()[4:8] == b"ftyp"
+
+
+def test_training_data_is_rendered_with_what_is_inside(made, bare_blender):
+    user = made[0]
+    folder = user / "people"
+    assert result_of(bare_blender(TRAINING, folder, user=user)) == ["FINISHED"]
+    (shard,) = folder.glob("shard_*.npz")
+    with np.load(shard) as arrays:
+        assert arrays["front"].shape == (5, 64, 64)
+        assert arrays["front"].max() > 100

@@ -83,7 +83,9 @@ def test_the_data_of_run_time_is_inside_and_listed(members, read, build_addon):
     data = {name.removeprefix("data/") for name in members if name.startswith("data/")}
     pins = {file.key: file for package in assets.PACKAGES for file in package.files}
     model = compile_model.model_path().name
-    assert data == {pins[key].name for key in build_addon.DATA} | {"astronaut.png", model, assets.LIST}
+    assert data == {pins[key].name for key in build_addon.DATA} | {
+        "astronaut.png", model, assets.LIST, "makehuman.zip"
+    }  # fmt: skip
     assert PREDICTOR in data
     listed = dict(line.split("  ")[::-1] for line in read(f"data/{assets.LIST}").decode().splitlines())
     assert listed.keys() == data - {assets.LIST}
@@ -121,7 +123,7 @@ def test_licences_of_everything_are_inside(addon_zip, read, build_addon):
                     texts = [n for n in wheel.namelist() if ".dist-info/" in n and "LICENSE" in n]
                 assert texts, name
                 assert "/".join(name.split("-")[:1]) in third_party
-            if name.startswith("data/") and name.endswith((".tflite", ".dat", ".png")):
+            if name.startswith("data/") and name.endswith((".tflite", ".dat", ".png", ".zip")):
                 assert name in third_party
 
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rendering in a second Blender, in the background, so that the user's window stays free.
+"""Work in a second Blender, in the background, so that the user's window stays free.
 
-The open file is saved as a temporary copy; a Blender without a window opens the copy, renders the hologram in
-it and tells how far it is through a small file. Whatever happens, all that it wrote lies in one temporary
-folder, which goes; the finished output is moved to its place in one step.
+A Blender without a window opens a temporary copy of the open file (or none), does one thing, and tells how
+far it is through a small file. Whatever happens, all that it wrote lies in one temporary folder, which goes;
+a finished output is moved to its place in one step.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import subprocess
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,43 +32,58 @@ POLITE_SECONDS = 5.0
 _EXTENSIONS = (".mp4", ".png")
 
 
-class BackgroundRender:
-    """One render in a second Blender: begin, ask :attr:`done` now and then, take the result."""
+class SecondBlender:
+    """One call in a second Blender: begin, ask :attr:`done` now and then, take the result."""
 
-    def __init__(self, output: Path, scratch: Path | None = None) -> None:
-        """Prepare a render.
+    def __init__(self, call: str, scratch: Path | None = None) -> None:
+        """Prepare the call.
 
         Args:
-            output: a ``.mp4`` of the whole loop, or a ``.png`` of its first frame.
+            call: ``module:function`` inside this package. The function takes the words of :meth:`begin` and a
+                :data:`~..progress.Progress`, and returns something that JSON can hold.
             scratch: where the temporary folder is made; the system's place for such by default.
 
-        Raises:
-            OptionError: another extension.
-            OutputError: the output's folder cannot be written.
-
         """
-        self.output = check_output(output, _EXTENSIONS)
-        self._folder = Path(tempfile.mkdtemp(prefix="holotalk-render-", dir=scratch))
+        self._call = call
+        self.folder = Path(tempfile.mkdtemp(prefix="holotalk-", dir=scratch))
+        """For what the second Blender writes; it goes with :meth:`clear`."""
         self._process: subprocess.Popen[bytes] | None = None
         self._said: dict[str, Any] = {}
 
-    def begin(self) -> None:
-        """Save the copy and start the second Blender."""
-        copy, result = self._folder / "copy.blend", self._folder / f"result{self.output.suffix.lower()}"
-        try:
-            bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, compress=False, relative_remap=True)
-        except RuntimeError as error:
-            self._clear()
-            raise OutputError(f"The file cannot be copied to {self._folder}: {error}") from error
+    def begin(self, *words: str | int | float, with_file: bool) -> None:
+        """Start it.
+
+        Args:
+            words: what the function is called with.
+            with_file: open a copy of the open file in it.
+
+        Raises:
+            OutputError: the copy cannot be saved.
+
+        """
+        command = [bpy.app.binary_path, "--background"]
+        if with_file:
+            command.append(str(self._copy()))
         package = __package__.rpartition(".")[0]
-        call = f"from {__package__}.background import serve; serve({str(result)!r}, {str(self._told)!r})"
-        command = [bpy.app.binary_path, "--background", str(copy), "--addons", package]
-        command += ["--python-exit-code", "1", "--python-expr", call]
-        where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._folder))
-        with (self._folder / "log.txt").open("wb") as log:
+        call = (
+            f"from {__package__}.background import serve; "
+            f"serve({self._call!r}, {words!r}, {str(self._told)!r})"
+        )
+        command += ["--addons", package, "--python-exit-code", "1", "--python-expr", call]
+        where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
+        with (self.folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **where}
             )
+
+    def _copy(self) -> Path:
+        path = self.folder / "copy.blend"
+        try:
+            bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=False, relative_remap=True)
+        except RuntimeError as error:
+            self.clear()
+            raise OutputError(f"The file cannot be copied to {self.folder}: {error}") from error
+        return path
 
     @property
     def fraction(self) -> float:
@@ -79,7 +96,7 @@ class BackgroundRender:
 
     @property
     def done(self) -> bool:
-        """Whether the second Blender has ended."""
+        """Whether it has ended."""
         return self._process is None or self._process.poll() is not None
 
     def cancel(self) -> None:
@@ -91,7 +108,97 @@ class BackgroundRender:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._clear()
+        self.clear()
+
+    def result(self) -> Any:
+        """What the function returned; afterwards the folder is to be cleared.
+
+        Raises:
+            HoloTalkError: what the function raised for the user.
+            RuntimeError: it failed otherwise; the message has its last words.
+
+        """
+        _ = self.fraction  # the last word
+        if "error" in self._said:
+            raise HoloTalkError(self._said["error"])
+        if self._process is None or self._process.returncode != 0 or "result" not in self._said:
+            raise RuntimeError("The second Blender failed. It said:\n" + self._last_words())
+        return self._said["result"]
+
+    def clear(self) -> None:
+        """Remove the temporary folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)  # what Windows still holds goes with the system's
+
+    @property
+    def _told(self) -> Path:
+        return self.folder / "progress.json"
+
+    def _last_words(self) -> str:
+        log = self.folder / "log.txt"
+        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        return self._said.get("trace", "") + "\n".join(text.splitlines()[-30:])
+
+
+def serve(call: str, words: Sequence[str | int | float], told: str) -> None:
+    """What the second Blender does: call the function, and write to the file ``told`` how far it is."""
+    progress = Path(told)
+
+    def say(**sentence: Any) -> None:
+        beside = progress.with_suffix(".part")
+        beside.write_text(json.dumps(sentence), encoding="utf-8")
+        with contextlib.suppress(PermissionError):  # Windows: it is being read; the next word will do
+            beside.replace(progress)
+
+    module, _, function = call.partition(":")
+    package = __package__.rpartition(".")[0]
+    try:
+        do = getattr(importlib.import_module(f".{module}", package), function)
+        result = do(*words, lambda fraction: say(fraction=fraction))
+    except HoloTalkError as error:
+        say(error=str(error))
+    except Exception:
+        say(trace=traceback.format_exc())
+        raise
+    else:
+        say(fraction=1.0, result=result)
+
+
+class BackgroundRender:
+    """A render of the open file's hologram in a second Blender."""
+
+    def __init__(self, output: Path, scratch: Path | None = None) -> None:
+        """Prepare a render.
+
+        Args:
+            output: a ``.mp4`` of the whole loop, or a ``.png`` of its first frame.
+            scratch: as for :class:`SecondBlender`.
+
+        Raises:
+            OptionError: another extension.
+            OutputError: the output's folder cannot be written.
+
+        """
+        self.output = check_output(output, _EXTENSIONS)
+        self._blender = SecondBlender("scene.background:render_here", scratch)
+        self._made = self._blender.folder / f"result{self.output.suffix.lower()}"
+
+    def begin(self) -> None:
+        """Save the copy and start the second Blender."""
+        self._blender.begin(str(self._made), with_file=True)
+
+    @property
+    def fraction(self) -> float:
+        """How much is rendered, 0..1."""
+        return self._blender.fraction
+
+    @property
+    def done(self) -> bool:
+        """Whether the second Blender has ended."""
+        return self._blender.done
+
+    def cancel(self) -> None:
+        """Stop it; an output of earlier stays as it was."""
+        self._blender.cancel()
 
     def result(self) -> float:
         """Put the finished output in its place.
@@ -101,39 +208,27 @@ class BackgroundRender:
 
         Raises:
             HoloTalkError: the render failed; the message says why.
+            RuntimeError: the second Blender failed.
 
         """
-        _ = self.fraction  # the last word
-        result = self._folder / f"result{self.output.suffix.lower()}"
         try:
-            if "error" in self._said:
-                raise HoloTalkError(self._said["error"])
-            if self._process is None or self._process.returncode != 0 or not result.is_file():
-                raise RuntimeError("The second Blender failed. It said:\n" + self._said_last())
+            seconds = float(self._blender.result())
             with replacing(self.output) as beside:
                 try:
-                    shutil.copyfile(result, beside)
+                    shutil.copyfile(self._made, beside)
                 except OSError as error:
                     raise OutputError(f"Cannot write {self.output}: {error.strerror}.") from error
-            return float(self._said["video_seconds"])
+            return seconds
         finally:
-            self._clear()
-
-    @property
-    def _told(self) -> Path:
-        return self._folder / "progress.json"
-
-    def _said_last(self) -> str:
-        log = self._folder / "log.txt"
-        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        return self._said.get("trace", "") + "\n".join(text.splitlines()[-30:])
-
-    def _clear(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)  # what Windows still holds goes with the system's
+            self._blender.clear()
 
 
-def render_here(output: Path, progress: Progress = silent) -> float:
+def render_here(output: Path | str, progress: Progress = silent) -> float:
     """Render the open file's hologram in this Blender.
+
+    Args:
+        output: a ``.mp4`` of the whole loop, or a ``.png`` of its first frame.
+        progress: told the fraction done; may raise to cancel.
 
     Returns:
         Seconds that the video of the whole loop takes (measured on what was rendered).
@@ -145,6 +240,7 @@ def render_here(output: Path, progress: Progress = silent) -> float:
     from .hologram_scene import find_hologram
     from .render import VIEWS_SHARE, render_hologram, view_frames
 
+    output = Path(output)
     hologram = find_hologram()
     if hologram is None:
         raise HoloTalkError("There is no hologram in this file: generate one first.")
@@ -163,24 +259,3 @@ def render_here(output: Path, progress: Progress = silent) -> float:
     first = 1 if len(marks) > 2 else 0
     each = (marks[-1] - marks[first]) / max(1, len(marks) - 1 - first)
     return each * view_frames(hologram) / VIEWS_SHARE
-
-
-def serve(output: str, told: str) -> None:
-    """What the second Blender does: render its file to ``output``, and write to the file ``told``."""
-    progress = Path(told)
-
-    def say(**words: Any) -> None:
-        beside = progress.with_suffix(".part")
-        beside.write_text(json.dumps(words), encoding="utf-8")
-        with contextlib.suppress(PermissionError):  # Windows: it is being read; the next word will do
-            beside.replace(progress)
-
-    try:
-        seconds = render_here(Path(output), lambda fraction: say(fraction=fraction))
-    except HoloTalkError as error:
-        say(error=str(error))
-    except Exception:
-        say(trace=traceback.format_exc())
-        raise
-    else:
-        say(fraction=1.0, video_seconds=seconds)

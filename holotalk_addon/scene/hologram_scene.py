@@ -42,8 +42,8 @@ KEPT_NAME = "Kept heads"
 LOOK = "holotalk_look"
 """Custom property of the hologram's scene: what it was built with, as JSON."""
 STRIP_ROLE = "strip"
-CURSOR_HEIGHT = -0.3
-"""Metres: the 3D cursor of a new scene stands below the bust, not between the eyes."""
+CURSOR_HEIGHT = -1.0
+"""Metres: the 3D cursor of a new scene stands out of the picture, not between the eyes."""
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
 

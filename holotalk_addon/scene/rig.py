@@ -66,7 +66,7 @@ def make_camera(name: str, role: str, parent: Any, collection: Any) -> Any:
         data.sensor_fit = "HORIZONTAL"
         data.sensor_width = SENSOR_WIDTH
         data.clip_start, data.clip_end = 0.01, 100.0
-        data.display_size = 0.1
+        data.display_size = 0.03
         camera = tag(bpy.data.objects.new(name, data), role)
         camera.parent = parent
         collection.objects.link(camera)

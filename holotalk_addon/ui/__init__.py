@@ -15,6 +15,7 @@ from . import (
     operators_head,
     operators_hologram,
     operators_photo,
+    operators_training,
     operators_view,
     panels,
     preferences,
@@ -29,6 +30,7 @@ CLASSES: tuple[type, ...] = (
     *operators_hologram.CLASSES,
     *operators_head.CLASSES,
     *operators_view.CLASSES,
+    *operators_training.CLASSES,
     *panels.CLASSES,
 )
 
@@ -43,6 +45,7 @@ def register() -> None:
     bpy.app.handlers.load_pre.append(operators_hologram.stop_before_load)
     bpy.app.handlers.load_post.append(operators_hologram.forget_run)
     bpy.app.handlers.undo_post.append(operators_hologram.follow_undo)
+    bpy.app.handlers.redo_post.append(operators_hologram.follow_redo)
     if bpy.app.module:
         # Blender disables its add-ons when it quits; its Python module does not, and then hangs for ever on
         # freeing a property's update function (4.5 and 5.2).
@@ -52,6 +55,7 @@ def register() -> None:
 def unregister() -> None:
     """Leave nothing of it behind."""
     atexit.unregister(unregister)
+    bpy.app.handlers.redo_post.remove(operators_hologram.follow_redo)
     bpy.app.handlers.undo_post.remove(operators_hologram.follow_undo)
     bpy.app.handlers.load_post.remove(operators_hologram.forget_run)
     bpy.app.handlers.load_pre.remove(operators_hologram.stop_before_load)

@@ -110,6 +110,32 @@ class ThreadJob:
             before += share
 
 
+class DoneJob:
+    """Nothing left to do: what the operator asked for is there already."""
+
+    stage = ""
+    fraction = 1.0
+    done = True
+
+    def __init__(self, value: Any = None) -> None:
+        """The job whose result is ``value``."""
+        self._value = value
+
+    def begin(self) -> None:
+        """There is nothing to start."""
+
+    def cancel(self) -> None:
+        """There is nothing to stop."""
+
+    def result(self) -> Any:
+        """The value."""
+        return self._value
+
+    def run(self) -> Any:
+        """The value."""
+        return self._value
+
+
 class RenderJob:
     """A render: in a second Blender where there is a window, else straight through in this one."""
 
@@ -153,3 +179,51 @@ class RenderJob:
         from ..scene.background import render_here
 
         return render_here(check_output(self._output, (".mp4", ".png")))
+
+
+class TrainingDataJob:
+    """Training data, rendered in a second Blender where there is a window, else straight through here."""
+
+    stage = "Rendering people"
+
+    def __init__(self, order: tuple[str, str, int, int], scratch: Path | None) -> None:
+        """Prepare it: ``order`` is what :func:`~..training_data.render_for_panel` takes."""
+        self._order = order
+        self._scratch = scratch
+        self._blender: Any = None
+
+    def begin(self) -> None:
+        """Start the second Blender."""
+        from ..scene.background import SecondBlender
+
+        self._blender = SecondBlender("training_data:render_for_panel", self._scratch)
+        self._blender.begin(*self._order, with_file=False)
+
+    @property
+    def fraction(self) -> float:
+        """How much is rendered, 0..1."""
+        return 0.0 if self._blender is None else float(self._blender.fraction)
+
+    @property
+    def done(self) -> bool:
+        """Whether the second Blender has ended."""
+        return self._blender is None or bool(self._blender.done)
+
+    def cancel(self) -> None:
+        """Stop it; the people who are done stay in the folder."""
+        if self._blender is not None:
+            self._blender.cancel()
+
+    def result(self) -> int:
+        """How many samples the folder holds."""
+        try:
+            return int(self._blender.result())
+        finally:
+            self._blender.clear()
+
+    def run(self) -> int:
+        """Render in this Blender."""
+        from ..progress import silent
+        from ..training_data import render_for_panel
+
+        return render_for_panel(*self._order, silent)

@@ -41,7 +41,7 @@ class HoloTalkOperator:
     def guarded(self, context: Any, do: Callable[[Any], set[str]]) -> set[str]:
         """Do something; whatever it raises is reported once, and kept with details."""
         state = context.window_manager.holotalk
-        state.error = state.details = ""
+        state.message = state.error = state.details = ""
         try:
             return do(context)
         except Cancelled:

@@ -16,7 +16,7 @@ from .operator_base import HoloTalkOperator, JobOperator
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
 from .settings import copy_settings, current_settings, hologram_scene, layout_of, motion_of
-from .viewport import bring_back, show_hologram, views_of
+from .viewport import bring_back, show_front, show_hologram, views_of
 
 if TYPE_CHECKING:
     from ..pipeline import Tell
@@ -252,6 +252,19 @@ def follow_undo(*_: object) -> None:
     state = bpy.context.window_manager.holotalk
     state.message = state.preview = ""
     state.estimate = 0.0
+
+
+@persistent
+def follow_redo(*_: object) -> None:
+    """Where the hologram was brought back, it is shown again."""
+    scene, own = hologram_scene(), session.current()
+    if scene is None or own.former_views:
+        return
+    for window in bpy.context.window_manager.windows:
+        if window.scene == scene:
+            own.former_views = views_of(window)
+            show_front(window, scene)
+            return
 
 
 @persistent

@@ -12,7 +12,8 @@ import bpy
 from ..errors import HoloTalkError
 from ..scene.own import find_by_role, tag
 from . import session
-from .operator_base import HoloTalkOperator, redraw
+from .jobs import DoneJob, Job, RenderJob
+from .operator_base import HoloTalkOperator, JobOperator, redraw
 from .operators_hologram import PREVIEW_NAME, hologram_is_there
 from .operators_photo import idle
 from .preferences import scratch_folder
@@ -72,21 +73,30 @@ class HOLOTALK_OT_show_hologram(HoloTalkOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class HOLOTALK_OT_virtual_pyramid(HoloTalkOperator, bpy.types.Operator):
+class HOLOTALK_OT_virtual_pyramid(JobOperator, bpy.types.Operator):
     """Look at the hologram as it will stand on the phone: a scene with the screen and the four mirrors"""
 
     bl_idname = "holotalk.virtual_pyramid"
     bl_label = "Virtual Pyramid"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    job_name = "PREVIEW"
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         """There must be a hologram."""
         return hologram_is_there(cls) and idle(cls)
 
-    def run(self, context: Any) -> set[str]:
-        """Build it around the rendered video, or around a frame rendered now."""
-        from ..scene.background import render_here
+    def start(self, context: Any) -> Job:
+        """Render a frame, unless there is a video to show."""
+        settings = current_settings(context)
+        video = Path(bpy.path.abspath(settings.video)) if settings.video else None
+        if video is not None and video.is_file():
+            return DoneJob()
+        folder = scratch_folder()
+        return RenderJob(folder / PREVIEW_NAME, folder)
+
+    def finish(self, context: Any, result: Any) -> set[str]:
+        """Build it around the video, or around the frame."""
         from ..scene.hologram_scene import find_hologram
         from ..scene.virtual_pyramid import build_virtual_pyramid
 
@@ -94,10 +104,10 @@ class HOLOTALK_OT_virtual_pyramid(HoloTalkOperator, bpy.types.Operator):
         if hologram is None:
             raise HoloTalkError("Parts of the hologram are missing: generate it again.")
         settings = current_settings(context)
-        picture = Path(bpy.path.abspath(settings.video)) if settings.video else None
-        if picture is None or not picture.is_file():
+        if result is None:
+            picture = Path(bpy.path.abspath(settings.video))
+        else:
             picture = scratch_folder() / PREVIEW_NAME
-            render_here(picture)
         width, height = settings.screen_mm
         scene = build_virtual_pyramid(hologram.layout, picture, (width, height))
         window = context.window or next(iter(context.window_manager.windows), None)

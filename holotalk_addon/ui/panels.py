@@ -12,6 +12,7 @@ from ..head.expressions import GROUPS, PRESETS, label
 from . import session
 from .operators_head import FORMATS, PHOTO
 from .operators_hologram import duration
+from .preferences import preferences
 from .settings import current_settings, head_keys, hologram_scene
 from .thumbnails import photo_icon, preview_icon
 
@@ -60,7 +61,7 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
             )
         draw_error(layout, context, state)
         if not state.error and state.message and not state.job:
-            wrapped(layout, context, state.message, "CHECKMARK")
+            wrapped(layout, context, state.message, "INFO")
         scene = hologram_scene()
         if scene is not None and context.scene != scene:
             layout.operator("holotalk.show_hologram", icon="SCENE_DATA")
@@ -270,6 +271,37 @@ class HOLOTALK_PT_export(_Tab, bpy.types.Panel):
         layout.operator("holotalk.save_template", icon="MOD_EDGESPLIT")
 
 
+class HOLOTALK_PT_training(_Tab, bpy.types.Panel):
+    """For researchers: labelled pictures of random people."""
+
+    bl_label = "Training Data"
+    bl_order = 6
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """For those who asked for it in the preferences."""
+        own = preferences(context)
+        return own is not None and own.show_training
+
+    def draw(self, context: Any) -> None:
+        """Draw it."""
+        layout, settings = self.layout, current_settings(context)
+        state = context.window_manager.holotalk
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column()
+        column.prop(settings, "data_preset")
+        column.prop(settings, "data_samples")
+        column.prop(settings, "data_seed")
+        column.prop(settings, "data_folder")
+        layout.use_property_split = False
+        if state.job == "TRAINING":
+            progress(layout, state)
+        else:
+            layout.operator("holotalk.render_data", icon="RENDER_RESULT")
+
+
 def progress(layout: Any, state: Any) -> None:
     """A bar with the stage's name, and a way to stop it."""
     row = layout.row(align=True)
@@ -316,4 +348,5 @@ CLASSES = (
     HOLOTALK_PT_head,
     *(_group_panel(name) for name in GROUPS),
     HOLOTALK_PT_export,
+    HOLOTALK_PT_training,
 )

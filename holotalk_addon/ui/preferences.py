@@ -42,7 +42,7 @@ class HOLOTALK_AP_preferences(bpy.types.AddonPreferences):
         default="PHONE",
     )
     show_training: bpy.props.BoolProperty(
-        name="Training data",
+        name="Show the Training Data Panel",
         description="Show the panel that renders labelled training data, for researchers",
         default=False,
     )

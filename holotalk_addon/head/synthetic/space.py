@@ -7,6 +7,7 @@ are then carried to the person by a smooth warp.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from ..morphable_model import HeadModel
 _LOW = np.array([-0.24, -0.48, -0.24])
 _HIGH = np.array([0.24, 0.24, 0.24])
 _STEP = 0.008
+_BLOCK = 4
+"""Nodes along each side of a block that looks for its nearest points together."""
 _CAGE_STEP = 0.024
 _CONTROLS = 420
 
@@ -103,8 +106,6 @@ def make_space(
         torso: (B, 3) the body below.
         torso_normals: (B, 3).
     """
-    from scipy.spatial import cKDTree
-
     skin = outer & (model.vertex_parts == 0)
     skin[-1] = False  # the middle of the cut
     triangles = model.triangles[skin[model.triangles].all(axis=1)]
@@ -117,7 +118,7 @@ def make_space(
     axes = [np.arange(lo, hi + _STEP / 2, _STEP) for lo, hi in zip(_LOW, _HIGH, strict=True)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     shape = nodes.shape[:3]
-    _, nearest = cKDTree(at).query(nodes.reshape(-1, 3), k=3)
+    nearest = _three_nearest(nodes, at)
     # Three neighbours vote: a single one in the folds of an ear may point anywhere.
     offset = nodes.reshape(-1, 1, 3) - at[nearest]
     inside = np.einsum("nkd,nkd->nk", offset, way[nearest]).mean(axis=1) < 0
@@ -126,6 +127,31 @@ def make_space(
     signed = _smooth(signed)
     gradient = np.stack(np.gradient(signed, _STEP), axis=-1)
     return Space(Grid(np.concatenate([signed[..., None], gradient], axis=3).astype(np.float32), _LOW, _STEP))
+
+
+def _three_nearest(nodes: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.intp]:
+    """(N, 3) for the nodes of a regular (I, J, K, 3) grid the three nearest points, the nearest first.
+
+    Exact, and with NumPy alone, for Blender has no SciPy: a block of nodes needs to look at no point that is
+    farther from the block's middle than the third nearest one by more than the block's diameter.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    squares = (points**2).sum(axis=1)
+    numbers = np.arange(nodes[..., 0].size).reshape(nodes.shape[:3])
+    found = np.empty((numbers.size, 3), dtype=np.intp)
+    blocks = (range(0, extent, _BLOCK) for extent in numbers.shape)
+    for corner in itertools.product(*blocks):
+        cut = tuple(slice(start, start + _BLOCK) for start in corner)
+        block, place = nodes[cut].reshape(-1, 3), numbers[cut].ravel()
+        middle = (block.min(axis=0) + block.max(axis=0)) / 2
+        radius = np.linalg.norm(block - middle, axis=1).max()
+        away = np.sqrt(np.maximum(squares - 2 * (points @ middle) + middle @ middle, 0.0))
+        near = np.flatnonzero(away <= np.partition(away, 2)[2] + 2 * radius + 1e-9)
+        distance = squares[near] - 2 * (block @ points[near].T)
+        few = np.argpartition(distance, 2, axis=1)[:, :3]
+        order = np.argsort(np.take_along_axis(distance, few, axis=1), axis=1)
+        found[place] = near[np.take_along_axis(few, order, axis=1)]
+    return found
 
 
 def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:

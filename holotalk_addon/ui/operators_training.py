@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering labelled training data from the panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+
+from ..errors import OptionError
+from .jobs import Job, TrainingDataJob
+from .operator_base import JobOperator
+from .operators_photo import idle
+from .preferences import scratch_folder
+from .settings import current_settings
+
+
+class HOLOTALK_OT_render_data(JobOperator, bpy.types.Operator):
+    """Render pictures of random people with everything that is known about them; goes on where it stopped"""
+
+    bl_idname = "holotalk.render_data"
+    bl_label = "Render Training Data"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    job_name = "TRAINING"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """One thing at a time."""
+        return idle(cls)
+
+    def start(self, context: Any) -> Job:
+        """Make the job."""
+        settings = current_settings(context)
+        if not settings.data_folder:
+            raise OptionError("The training data has no folder yet: choose one.")
+        folder = Path(bpy.path.abspath(settings.data_folder))
+        order = (settings.data_preset.lower(), str(folder), settings.data_samples, settings.data_seed)
+        return TrainingDataJob(order, scratch_folder())
+
+    def finish(self, context: Any, result: Any) -> set[str]:
+        """Say how much there is."""
+        context.window_manager.holotalk.message = f"The folder holds {result} samples."
+        self.report({"INFO"}, f"The folder holds {result} samples")
+        return {"FINISHED"}
+
+
+CLASSES = (HOLOTALK_OT_render_data,)
