@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
+from ..head.fill import padded
 from ..head.fitting import HeadFit
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View
@@ -193,6 +194,7 @@ def template_copy(given: CompletionInput, progress: Progress = silent) -> HeadTe
     plain = layout.draw(given.model, template_colours(given.model))
     seen = given.baked.seen[..., None]
     rgb = plain + (given.baked.colour - plain) * seen
+    rgb = padded(rgb, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
     rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(given)[..., None]], axis=2)
     progress(1.0)
     return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen)

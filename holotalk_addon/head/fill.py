@@ -65,7 +65,7 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     result = base + (mixed - base) * seen[..., None]
     complete_eyes(given, result, own)
     progress(0.9)
-    result = _padded(result, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
+    result = padded(result, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
     alpha = lash_alpha(given)
     rgba = np.concatenate([np.clip(result, 0, 1), alpha[..., None]], axis=2)
     progress(1.0)
@@ -265,7 +265,7 @@ def _weighted_median(
     return result
 
 
-def _padded(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+def padded(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Grow the islands outward, so that filtering at their rims finds no foreign colour.
 
     Push-pull: averages of what is inside at ever coarser scales fill what is outside.
