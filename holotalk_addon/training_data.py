@@ -200,7 +200,12 @@ class PhotoSession:
             "person": np.full(count, number, dtype=np.int64),
             "attributes": np.array([told] * count, dtype=np.bytes_),
         }
-        return Batch(arrays, {"holotalk": __version__, "blender": bpy.app.version_string})
+        versions = {
+            "holotalk": __version__,
+            "blender": bpy.app.version_string,
+            "denoiser": self._studio.denoiser,
+        }
+        return Batch(arrays, versions)
 
     def _snapshots(self, person: SyntheticPerson, shot: Shot) -> dict[str, NDArray[Any]]:
         yaws = self.order.yaws
@@ -346,11 +351,6 @@ def render_data(
                 book.add(number, batch)
                 progress(book.done / samples)
     return book.finish()
-
-
-def render_for_panel(preset: str, folder: str, samples: int, seed: int, progress: Progress) -> int:
-    """:func:`render_data` in this process, in words that a command can carry; returns the samples there."""
-    return render_data(make_order(preset, seed), Path(folder), samples, workers=0, progress=progress).samples
 
 
 def _source(
