@@ -40,6 +40,9 @@ SCROLL = 40
 SOMETHING = 12.0
 """Standard deviation of grey values (0..255) above which a view is not empty: lines alone have less."""
 
+STILL = 6
+"""Grey values by which a view that is drawn may still change: EEVEE goes on refining it."""
+
 Steps = Generator[None, None, None]
 
 
@@ -209,10 +212,13 @@ class Session:
             now = self._middle(area)
             mean = sum(now) / len(now)
             spread = (sum((value - mean) ** 2 for value in now) / len(now)) ** 0.5
-            if spread > SOMETHING and now == before:
+            change = max((abs(a - b) for a, b in zip(now, before, strict=False)), default=255)
+            if spread > SOMETHING and change <= STILL:
                 return
             if time.monotonic() > ends:
-                raise StepError(f"waited {seconds:g} s in vain: a picture that stays (spread {spread:.1f})")
+                raise StepError(
+                    f"waited {seconds:g} s in vain: a picture that stays (spread {spread:.1f}, change {change})"
+                )
             before = now
             yield from self.wait(int(1.0 / TICK))
 
