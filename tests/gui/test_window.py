@@ -131,6 +131,8 @@ def _keep(home):
 @pytest.mark.parametrize("name", step_names())
 def test_step(result, name):
     step = next(one for one in result["steps"] if one["name"] == name)
+    if step["state"] == "left out":
+        pytest.skip(step["trouble"])
     wrong = [f"{check['what']}: {check['detail']}" for check in step["checks"] if not check["ok"]]
     assert step["state"] == "passed", "\n".join([step["state"], step["trouble"], *wrong])
     assert step["checks"] or step["shots"]

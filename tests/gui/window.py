@@ -217,7 +217,7 @@ class Session:
                 return
             if time.monotonic() > ends:
                 raise StepError(
-                    f"waited {seconds:g} s in vain: a picture that stays (spread {spread:.1f}, change {change})"
+                    f"waited {seconds:g} s in vain: a view that stays (spread {spread:.1f}, change {change})"
                 )
             before = now
             yield from self.wait(int(1.0 / TICK))
