@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=32, help="stacks a step, default 32")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate, default 0.001")
     parser.add_argument("--patience", type=int, default=6, help="epochs without progress before it stops")
+    parser.add_argument("--start", type=Path, metavar="FILE.tflite", help="begin with these weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--no-convert", action="store_true", help="train only (backends other than TensorFlow)"
@@ -70,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
         ) from error
 
     from holotalk_addon.cae import training
-    from holotalk_addon.cae.conversion import convert, disagreement
+    from holotalk_addon.cae.conversion import convert, disagreement, weights_of
     from holotalk_addon.cae.snapshots import read_snapshots, stacked, template_sides
 
     data, held_out = read_snapshots(options.data), read_snapshots(options.held_out)
@@ -84,8 +85,9 @@ def _run(options: argparse.Namespace) -> int:
         options.epochs, options.batch, options.rate, options.patience, options.steps, options.seed
     )
     templates = template_sides(load_model(ensure_model()))
+    start = weights_of(options.start) if options.start else None
     state = training.train(
-        data, held_out, options.run, settings, templates, lambda line: print(line, flush=True)
+        data, held_out, options.run, settings, templates, lambda line: print(line, flush=True), start
     )
     print(f"{state.epoch} epochs; the best is {state.best_epoch}, held-out loss {state.best_loss:.4f}")
     if options.no_convert:

@@ -154,6 +154,15 @@ def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
     assert conversion.disagreement(again, tflite, stacked(held.front[:4], held.side[:4])) <= 1e-3
 
 
+def test_training_can_begin_with_published_weights(samples, tflite, tmp_path):
+    options = training.TrainingOptions(epochs=1, batch=4, steps=1, learning_rate=1e-9)
+    start = conversion.weights_of(tflite)
+    training.train(*samples, tmp_path / "run", options, None, lambda _line: None, start)
+    _, held = samples
+    pictures = stacked(held.front[:4], held.side[:4])
+    assert conversion.disagreement(training.best_network(tmp_path / "run"), tflite, pictures) <= 1e-3
+
+
 def test_other_files_are_no_weights(tmp_path):
     with pytest.raises(AssetError, match="cannot be read"):
         conversion.weights_of(tmp_path / "none.tflite")

@@ -10,7 +10,7 @@ of samples and which of them are mirrored follow from the seed and the epoch's n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,6 +72,7 @@ def train(
     options: TrainingOptions,
     templates: NDArray[np.uint8] | None = None,
     say: Callable[[str], None] = print,
+    start: Sequence[NDArray[np.float32]] | None = None,
 ) -> TrainingState:
     """Train, or go on training, until the held-out loss has stopped falling.
 
@@ -83,6 +84,7 @@ def train(
         templates: (5, 64, 64) sides of the template person for :data:`.shards.SNAPSHOT_YAWS`; with them each
             epoch is also judged the way the network is used, and the sheet shows it.
         say: told one line an epoch.
+        start: weights to begin with, as :func:`.conversion.weights_of` gives them; None: random ones.
 
     Returns:
         The last state; :func:`best_network` gives the network.
@@ -106,6 +108,8 @@ def train(
         say(f"going on after epoch {state.epoch}, best so far {state.best_loss:.4f}")
     else:
         network = holotalk_autoencoder()
+        if start is not None:
+            network.set_weights(start)
         network.compile(
             optimizer=keras.optimizers.Adam(options.learning_rate),
             loss="binary_crossentropy",
