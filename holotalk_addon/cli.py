@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import HoloTalkError, OptionError
+from .errors import HoloTalkError, OptionError, explain
 from .outputs import check_output, check_results_folder, spare, write_text
 
 _VIDEO = (".mp4", ".png")
@@ -109,6 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`holotalk analyze ... | head`): nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"holotalk: {explain(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("holotalk: stopped; nothing half-written was left", file=sys.stderr)
         return 130

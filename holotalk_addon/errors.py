@@ -5,6 +5,10 @@ The message is a single sentence or two: what is wrong, then what to do about it
 prints it on one line and exits with status 2; the add-on shows it as one report.
 """
 
+from __future__ import annotations
+
+import errno
+
 
 class HoloTalkError(Exception):
     """Something the user can mend. ``str(error)`` says what is wrong and what to do."""
@@ -36,3 +40,15 @@ class LeftOutError(AssetError):
 
 class MissingPartError(HoloTalkError):
     """Something this needs is missing on the computer (a system library, a Python package)."""
+
+
+def explain(error: OSError) -> str:
+    """What a failed file operation means to the user, and what to do: one sentence."""
+    name = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{name}: free some space and try again."
+    if isinstance(error, PermissionError):
+        return (
+            f"A file cannot be used{name}: another program has it open, or you may not; choose another place."
+        )
+    return f"A file cannot be read or written{name}: {error.strerror or error}. Choose another place."

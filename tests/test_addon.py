@@ -2,6 +2,7 @@
 """The add-on's operators and settings on a real photo, in Blender's Python module: what its buttons do."""
 
 import difflib
+import errno
 import json
 import re
 import stat
@@ -18,6 +19,7 @@ from PIL import Image
 
 import holotalk_addon
 from holotalk_addon import assets, pipeline
+from holotalk_addon.errors import AssetError
 from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
@@ -540,6 +542,40 @@ def test_a_video_that_cannot_be_written_is_said_before_the_work(hologram, tmp_pa
     _fails(lambda: bpy.ops.holotalk.render_video(filepath=str(tmp_path / "no" / "x.mp4")), "does not exist")
     _fails(lambda: bpy.ops.holotalk.render_video(filepath=""), "name")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_as_such(hologram, tmp_path, monkeypatch):
+    from holotalk_addon.scene import render
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "frames")
+
+    monkeypatch.setattr(render, "render_frames", full)
+    video = tmp_path / "v.mp4"
+    _fails(lambda: bpy.ops.holotalk.render_video(filepath=str(video)), "disk is full.*free some space")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_asset_is_said_and_nothing_is_built(empty, photo, monkeypatch):
+    monkeypatch.setattr(session.current(), "_tools", None)
+
+    def damaged(*_):
+        raise AssetError("face_landmark.tflite is damaged: install the zip again.")
+
+    monkeypatch.setattr(pipeline, "load_tools", damaged)
+    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(photo)), "install the zip again")
+    _fails(bpy.ops.holotalk.generate, "install the zip again")
+    assert ours() == {"scenes empty": 1}
+
+
+def test_a_picture_may_be_dropped_on_the_viewport_alone(addon):
+    from types import SimpleNamespace as Context
+
+    handler = bpy.types.HOLOTALK_FH_photo
+    assert {".jpg", ".png", ".jpeg"} <= set(handler.bl_file_extensions.split(";"))
+    assert handler.bl_import_operator == "holotalk.open_photo"
+    assert handler.poll_drop(Context(area=Context(type="VIEW_3D")))
+    assert not handler.poll_drop(Context(area=Context(type="IMAGE_EDITOR")))
 
 
 def test_an_unexpected_failure_leaves_no_half_built_scene(empty, photo, monkeypatch):

@@ -689,3 +689,19 @@ def test_the_photo_is_never_overwritten(holotalk, demo, tmp_path):
 def test_a_name_that_is_too_long_is_one_line(holotalk, demo, tmp_path):
     refused(holotalk("generate", demo, "-o", tmp_path / ("x" * 300 + ".png"), *QUICK))
     assert contents(tmp_path) == []
+
+
+def test_a_full_disk_is_one_line(monkeypatch, tmp_path, capsys):
+    import errno
+
+    from holotalk_addon import cli as command_line
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command_line, "write_text", full)
+    status = command_line.main(["template", "--screen-mm", "70x150", "-o", str(tmp_path / "p.svg")])
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "disk is full" in line
+    assert "free some space" in line

@@ -23,7 +23,7 @@ from typing import Any
 
 import bpy
 
-from ..errors import HoloTalkError, OutputError
+from ..errors import HoloTalkError, OutputError, explain
 from ..outputs import check_output, replacing
 from ..progress import Progress, silent
 
@@ -156,6 +156,8 @@ def serve(call: str, words: Sequence[str | int | float], told: str) -> None:
         result = do(*words, lambda fraction: say(fraction=fraction))
     except HoloTalkError as error:
         say(error=str(error))
+    except OSError as error:
+        say(error=explain(error))
     except Exception:
         say(trace=traceback.format_exc())
         raise

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import bpy
 
 from .. import __version__
-from ..errors import HoloTalkError
+from ..errors import HoloTalkError, explain
 from . import session
 from .jobs import TICK_SECONDS, Cancelled, Job
 from .preferences import scratch_folder
@@ -52,8 +52,7 @@ class HoloTalkOperator:
         except MemoryError:
             self._fail(state, "The memory is full: close other programs, or choose a smaller size.")
         except OSError as error:
-            name = f" ({error.filename})" if error.filename else ""
-            self._fail(state, f"A file cannot be read or written{name}: {error.strerror or error}.")
+            self._fail(state, explain(error))
         except Exception as error:  # noqa: BLE001 - an add-on must never end in a traceback in a console
             self._fail(
                 state, f"Something went wrong in HoloTalk ({type(error).__name__}: {error}). {FOR_DEVELOPERS}"
