@@ -244,7 +244,7 @@ class PhotoSession:
             label = REGION_LABELS.index(_PROP_LABELS.get(prop.name, "other"))
             labels = np.full(len(prop.polygons), label, dtype=np.uint8)
             alpha = np.ascontiguousarray(prop.texture[..., 3]) if prop.see_through else None
-            layers.append(Layer(prop.vertices, prop.polygons, prop.uvs, labels, alpha))
+            layers.append(Layer(prop.vertices, prop.polygons, prop.uvs, labels, alpha, normals=prop.normals))
         return layers
 
     def _truth(self, person: SyntheticPerson, layers: list[Layer], view: View) -> dict[str, NDArray[Any]]:

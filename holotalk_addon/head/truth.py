@@ -45,6 +45,8 @@ class Layer:
     """(H, W) the texture's alpha, first row at v = 1; None: opaque."""
     strength: NDArray[np.float32] | None = None
     """(N,) 0..1 by which alpha is multiplied: the fade of the bust; None: 1."""
+    normals: NDArray[np.float32] | None = None
+    """(N, 3) unit normals, head axes, where the surface's own are not meant; None: its own."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,12 @@ class _Soup:
         triangles, polygon = triangulate(layer.polygons)
         self._layer, self._size, self._polygon = layer, view.size, polygon
         at = view.to_camera(layer.vertices)
-        self._normals = vertex_normals(at, triangles)
+        self._own = layer.normals is None
+        self._normals = (
+            vertex_normals(at, triangles)
+            if layer.normals is None
+            else np.asarray(layer.normals @ view.rotation.T.astype(np.float32), dtype=np.float32)
+        )
         second = np.r_[False, polygon[1:] == polygon[:-1]] if len(polygon) else np.zeros(0, dtype=bool)
         corner_uv = layer.uvs[polygon]
         self._uv = np.where(second[:, None, None], corner_uv[:, [0, 2, 3]], corner_uv[:, [0, 1, 2]])
@@ -269,10 +276,11 @@ class _Soup:
         normal = np.einsum("nc,ncd->nd", weights, self._normals[corners])
         length = np.linalg.norm(normal, axis=1, keepdims=True)
         normal /= np.maximum(length, 1e-12)
-        # The surface's own side, not the smooth normal's, decides which side is seen.
-        a, b, c = (self._at[corners[:, i]] for i in range(3))
-        inside = np.einsum("nd,nd->n", np.cross(b - a, c - a), a) > 0
-        normal[inside] *= -1.0
+        if self._own:
+            # The surface's own side, not the smooth normal's, decides which side is seen.
+            a, b, c = (self._at[corners[:, i]] for i in range(3))
+            inside = np.einsum("nd,nd->n", np.cross(b - a, c - a), a) > 0
+            normal[inside] *= -1.0
         uv = np.einsum("nc,ncd->nd", weights, self._uv[triangle])
         return (
             normal.astype(np.float32),

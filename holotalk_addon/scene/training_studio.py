@@ -144,9 +144,6 @@ class Studio:
         self._wear(person.props)
         self._light(shot, np.eye(3) if turned is None else np.asarray(turned, dtype=np.float64))
         self._point_camera(views)
-        # What Cycles kept of the last sitter goes: it knows images by places in memory, which are used again.
-        render.use_persistent_data = False
-        render.use_persistent_data = True
         stem = Path(self._folder.name) / "view_"
         render.filepath = f"{stem}#####"
         self._scene.frame_start, self._scene.frame_end = FIRST_FRAME, FIRST_FRAME + len(views) - 1
@@ -397,6 +394,8 @@ class PropStand:
         material.node_tree.nodes["Texture"].image = self._picture.paint(prop.texture)
         material.node_tree.nodes["Lit"].inputs["Roughness"].default_value = float(prop.roughness)
         fill_mesh(self._mesh, prop.vertices, prop.polygons, prop.uvs)
+        if prop.normals is not None:
+            self._mesh.normals_split_custom_set_from_vertices(to_blender(prop.normals))
         self._mesh.materials.clear()
         self._mesh.materials.append(material)
 
