@@ -158,6 +158,12 @@ def beard_density(shop: Workshop, style: str) -> Picture | None:
         result = np.maximum(result, _near([beside], 0.007, 0.004))
         if style != "goatee":
             jaw = marks[side.jaw]
+            # From before the ear, where the hair of the head ends.
+            ear = float(np.sign(marks[side.canthus][0] - marks[side.inner][0]))
+            jaw = (
+                jaw
+                + np.interp(np.arange(len(jaw)), [0, 3], [0.012, 0.0])[:, None] * [ear, 0.0] / CANVAS_PIXEL_M
+            )
             inward = jaw + (marks[_CHIN[0]] - jaw) * np.linspace(0.02, 0.25, len(jaw))[:, None]
             below = jaw + np.array([0.0, 0.014 / CANVAS_PIXEL_M])
             result = np.maximum(result, _near([inward], 0.010, 0.007))

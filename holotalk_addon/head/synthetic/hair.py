@@ -142,7 +142,8 @@ def hair_density(
     azimuth = np.abs(np.degrees(np.arctan2(mean[:, 0], mean[:, 2])))
     heights = np.array(_LINE) + attributes.hair_line * np.array(_RECEDED)
     if attributes.male:
-        heights = heights + np.array(_SIDEBURNS) * rng.uniform(0.2, 1.0)
+        bearded = attributes.beard in ("short beard", "full beard", "stubble")
+        heights = heights + np.array(_SIDEBURNS) * (1.0 if bearded else rng.uniform(0.2, 1.0))
     line = np.interp(azimuth, _LINE_AT, heights)
     line = line - 0.006 * rng.random()
     result = smoothstep((mean[:, 1] - line) / 0.010 + 0.5)

@@ -25,6 +25,7 @@ COLUMNS = 8
 """Drawings of a lock beside one another in the texture, from deep in the shade to bright."""
 _TEXTURE = (256, 512)
 _CLEARANCE_M = 0.0012
+_OVER_CLOTHES_M = 0.017  # on the shoulders hair lies on what is worn there
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def grow(
         p = p + direction * step
         d, out = space.look(p)
         least = np.minimum(growth.height * 0.6, _CLEARANCE_M + 0.35 * growth.height) * min(1.0, k / 2)
-        p = p + _way_out(p, out) * np.clip(least - d, 0.0, 0.02)[:, None]
+        least = least + _OVER_CLOTHES_M * np.clip((-0.11 - p[:, 1]) / 0.04, 0.0, 1.0)
+        p = p + _way_out(p, out) * np.clip(least - d, 0.0, 0.03)[:, None]
         points[:, k] = p
     return points
 
@@ -194,7 +196,7 @@ def strips(
         np.ascontiguousarray(uvs, dtype=np.float32),
         texture,
         see_through=True,
-        roughness=0.45,
+        roughness=0.55,
         normals=normals,
     )
 
