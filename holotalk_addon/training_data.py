@@ -353,6 +353,11 @@ def render_data(
     return book.finish()
 
 
+def render_for_panel(preset: str, folder: str, samples: int, seed: int, progress: Progress) -> int:
+    """:func:`render_data` in this process, in words that a command can carry; returns the samples there."""
+    return render_data(make_order(preset, seed), Path(folder), samples, workers=0, progress=progress).samples
+
+
 def _source(
     order: Order, workers: int | None, scheduler: str | None, say: Say
 ) -> Callable[[list[int]], Batches]:
