@@ -144,6 +144,10 @@ class Studio:
         self._wear(person.props)
         self._light(shot, np.eye(3) if turned is None else np.asarray(turned, dtype=np.float64))
         self._point_camera(views)
+        # What Cycles kept of the last sitter goes (changing the setting frees it): it knows images by their
+        # places in memory, which are used again, and would show some of an earlier sitter's.
+        render.use_persistent_data = False
+        render.use_persistent_data = True
         stem = Path(self._folder.name) / "view_"
         render.filepath = f"{stem}#####"
         self._scene.frame_start, self._scene.frame_end = FIRST_FRAME, FIRST_FRAME + len(views) - 1
