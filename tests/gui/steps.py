@@ -30,6 +30,9 @@ GENERATE = 300
 RENDER = 300
 SHADERS = 90
 
+CANCEL = 0.83
+"""Where in the sidebar's width the cross beside the progress bar is."""
+
 session = Session(FOLDER)
 bpy.context.preferences.view.show_splash = False
 
@@ -120,7 +123,7 @@ def choose_file(s: Session, file: Path, button: str) -> Steps:
     area.spaces.active.params.filename = file.name
     yield from s.wait(20)
     yield from s.shot(f"file_browser_{button}")
-    yield from s.click(area, "file.execute", "EXECUTE")
+    yield from s.click(area, "file.execute", "EXECUTE", across=0.92)
     yield from s.until(lambda: not areas("FILE_BROWSER"), SOON, "the file browser closes")
 
 
@@ -228,7 +231,7 @@ def cancel(s: Session) -> Steps:
     s.check("it tells its stage", state().stage, state().stage)
     yield from s.shot("generating")
     s.check("it is still at work", at_work("GENERATE"), state().message)
-    yield from s.click(viewport(), "holotalk.cancel")
+    yield from s.click(viewport(), "holotalk.cancel", across=CANCEL)
     yield from s.until(idle, SOON, "it stops")
     difference = differences(before, file_dump())
     s.check("the file is as it was", not difference, difference)
@@ -371,7 +374,7 @@ def cancel_render(s: Session) -> Steps:
     yield from s.until(lambda: state().progress > 0.0 or idle(), RENDER, "progress")
     yield from s.shot("rendering")
     s.check("it is still at work", at_work("RENDER"), state().message)
-    yield from s.click(viewport(), "holotalk.cancel")
+    yield from s.click(viewport(), "holotalk.cancel", across=CANCEL)
     yield from s.until(idle, SOON, "it stops")
     left = sorted(file.name for file in VIDEO.parent.iterdir())
     s.check("no file is left", not left, left)
