@@ -174,8 +174,7 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
             ) from error
         except _DECODING_ERRORS as error:
             raise PhotoError(
-                f"{path} is damaged or only half there ({_one_line(error)}). "
-                "Copy or export the picture again."
+                f"{path} is damaged or only half there. Copy or export the picture again."
             ) from error
     pixels = _to_srgb(colour, profile, warnings)
     orientation = exif.get(_ORIENTATION, 1)

@@ -42,8 +42,6 @@ KEPT_NAME = "Kept heads"
 LOOK = "holotalk_look"
 """Custom property of the hologram's scene: what it was built with, as JSON."""
 STRIP_ROLE = "strip"
-CURSOR_HEIGHT = -1.0
-"""Metres: the 3D cursor of a new scene stands out of the picture, not between the eyes."""
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
 
@@ -267,7 +265,6 @@ def _own_scene(
     if scene is None:
         scene = tag(make_scene(name, resolution, motion, engine, world), role)
         scene.render.filepath = "//hologram.mp4"
-        scene.cursor.location = (0.0, 0.0, CURSOR_HEIGHT)
         return scene
     _set_extent(scene, resolution, motion)
     if engine != engine_before:

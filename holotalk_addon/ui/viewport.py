@@ -26,7 +26,9 @@ class View:
     location: tuple[float, ...]
     distance: float
     shading: str
+    scene_world: bool
     lines: bool
+    cursor: bool
 
 
 def views_of(window: Any) -> list[View]:
@@ -40,7 +42,9 @@ def views_of(window: Any) -> list[View]:
             tuple(area.spaces.active.region_3d.view_location),
             area.spaces.active.region_3d.view_distance,
             area.spaces.active.shading.type,
+            area.spaces.active.shading.use_scene_world,
             area.spaces.active.overlay.show_relationship_lines,
+            area.spaces.active.overlay.show_cursor,
         )
         for number, area in enumerate(window.screen.areas)
         if area.type == "VIEW_3D"
@@ -59,7 +63,9 @@ def bring_back(views: list[View]) -> None:
         space.region_3d.view_location = view.location
         space.region_3d.view_distance = view.distance
         space.shading.type = view.shading
+        space.shading.use_scene_world = view.scene_world
         space.overlay.show_relationship_lines = view.lines
+        space.overlay.show_cursor = view.cursor
 
 
 def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
@@ -87,8 +93,10 @@ def show_front(window: Any, scene: Any) -> None:
             space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
         else:
             space.shading.type = "MATERIAL"
+            space.shading.use_scene_world = True  # black, as round the head in the video
         space.overlay.show_overlays = True
         space.overlay.show_relationship_lines = False  # from the cameras, across the face
+        space.overlay.show_cursor = False
 
 
 def look_at(region: Any, place: tuple[float, float, float], distance: float) -> None:
