@@ -4,8 +4,8 @@
     python3 session.py SECONDS SCRIPT
 
 Standard library alone. Blender's output goes to ``blender.log`` beside the script; the exit status is
-Blender's, or 3 when the time is over: then ``stacks.txt`` says what it was doing. When it crashed,
-``crash.log`` says where.
+Blender's, or 3 when the time is over or it hangs: then ``stacks.txt`` says what it was doing. When it
+crashed, ``crash.log`` says where.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from pathlib import Path
 SIZE = (1600, 900)
 DISPLAY = ":0"
 TOO_LATE = 3
+STUCK_SECONDS = 240
+"""Without a sign of life from Blender's main thread for this long it hangs: window.py touches ``alive``."""
 
 
 def start_screen():
@@ -49,15 +51,25 @@ def start_blender(script, log):
     )
 
 
+def wait_for(blender, seconds, alive):
+    """Blender's status when it has ended; None when the time is over, or it hangs."""
+    began = time.monotonic()
+    alive.touch()
+    while blender.poll() is None:
+        if time.monotonic() - began > seconds or time.time() - alive.stat().st_mtime > STUCK_SECONDS:
+            return None
+        time.sleep(0.5)
+    return blender.returncode
+
+
 def main():
     seconds, script = float(sys.argv[1]), sys.argv[2]
     os.environ.update(DISPLAY=DISPLAY, LIBGL_ALWAYS_SOFTWARE="1", HOLOTALK_GUI_SIZE="x".join(map(str, SIZE)))
     screen = start_screen()
     with Path(script).with_name("blender.log").open("w") as log:
         blender = start_blender(script, log)
-        try:
-            status = blender.wait(seconds)
-        except subprocess.TimeoutExpired:
+        status = wait_for(blender, seconds, Path(script).with_name("alive"))
+        if status is None:
             with contextlib.suppress(ProcessLookupError):
                 blender.send_signal(signal.SIGUSR1)  # window.py answers it with what every thread is doing
                 time.sleep(1)

@@ -107,6 +107,7 @@ class Session:
         bpy.app.timers.register(self._tick, first_interval=1.0, persistent=True)
 
     def _tick(self) -> float | None:
+        (self.folder / "alive").touch()
         try:
             next(self._all)
         except StopIteration:
