@@ -59,6 +59,8 @@ class _Cut:
     taper: float = 0.6
     frees_face: NDArray[np.bool_] | None = None
     """(N,) which locks must not hang before the face"""
+    flat_sides: bool = False
+    """the sides lie closer than the top"""
     floating: bool = False
     """locks begin at their height, not at the skin: a ball of curls"""
 
@@ -97,7 +99,10 @@ def grow_hair(
 
     layer = rng.random(count)
     cut = _cut(style, attributes, roots, layer, rng)
-    height = cut.volume * (0.45 + 0.55 * layer) + 0.001
+    room = np.einsum("nc,nc->n", weights, shop.hair_room[corners])
+    height = cut.volume * room * (0.45 + 0.55 * layer) + 0.001
+    if cut.flat_sides:
+        height = height * (0.35 + 0.65 * _high(roots))
     growth = Growth(cut.length, height, cut.comb, cut.gravity, cut.stiffness, cut.cling, cut.lift, cut.stray)
     start = roots + normals * (height * rng.uniform(0.85, 1.0, count))[:, None] if cut.floating else roots
     points = grow(shop.space, start, normals, growth, cut.steps, rng)
@@ -168,6 +173,11 @@ def _roots(
     return triangle, np.stack([1 - a, a * (1 - b), a * b], axis=1)
 
 
+def _high(roots: Points) -> NDArray[np.float64]:
+    """(N,) 0 at the sides, 1 on top of the head."""
+    return smoothstep((roots[:, 1] - 0.03) / 0.055)
+
+
 def _cut(
     style: str,
     attributes: PersonAttributes,
@@ -182,7 +192,7 @@ def _cut(
     parting = float(rng.choice([0.0, 0.022, -0.022, 0.034, -0.034], p=[0.36, 0.16, 0.16, 0.16, 0.16]))
     amplitude, wavelength = 0.011 * curl, 0.12 - 0.07 * curl
     # Men's sides are cut shorter than the top.
-    high = smoothstep((roots[:, 1] - 0.03) / 0.055)
+    high = _high(roots)
     fade = 0.28 + 0.72 * high if attributes.male else 0.6 + 0.4 * high
     if style in ("buzz", "fringe of hair"):
         volume = max(0.002, 0.4 * own)
@@ -198,17 +208,20 @@ def _cut(
         tousle = float(rng.uniform(0.1, 0.4))
         return _Cut(
             _blend(_from_crown, _aside(parting or 0.03), 0.5), own * fade * uneven, 0.018, 6, width=0.011,
-            gravity=0.08, lift=0.5, stray=tousle, amplitude=amplitude, wavelength=wavelength,
+            gravity=0.08, lift=0.45, stray=tousle, flat_sides=True,
+            amplitude=amplitude, wavelength=wavelength,
         )  # fmt: skip
     if style == "swept back":
         return _Cut(
             _swept_back, own * fade * uneven, float(rng.uniform(0.012, 0.026)), 7,
-            gravity=0.1, lift=0.6, stiffness=0.55, stray=0.06, amplitude=amplitude, wavelength=wavelength,
+            gravity=0.1, lift=0.45, stiffness=0.55, stray=0.06, flat_sides=True,
+            amplitude=amplitude, wavelength=wavelength,
         )  # fmt: skip
     if style == "side part":
         return _Cut(
             _side_part(parting or 0.034), own * fade * uneven, float(rng.uniform(0.012, 0.022)), 7,
-            gravity=0.1, lift=0.55, stiffness=0.55, stray=0.07, amplitude=amplitude, wavelength=wavelength,
+            gravity=0.1, lift=0.5, stiffness=0.55, stray=0.07, flat_sides=True,
+            amplitude=amplitude, wavelength=wavelength,
         )  # fmt: skip
     if style == "afro":
         return _Cut(
@@ -239,7 +252,7 @@ def _cut(
         comb = _behind_ears(comb)
     before = np.zeros(count, dtype=bool)
     if style == "bangs":
-        before = _fringe(roots) > rng.random(count)
+        before = _fringe(roots) > 0.3
         brow = np.stack([roots[:, 0], np.full(count, _BROW_Y), np.full(count, 0.103)], axis=1)
         to_brow = np.linalg.norm(roots - brow, axis=1) * rng.uniform(1.04, 1.12, count)
         length = np.where(before, to_brow, length)
@@ -286,7 +299,9 @@ def _side_part(at: float) -> Comb:
 
 def _aside(at: float) -> Comb:
     def comb(p: Points) -> Points:
-        return np.stack([np.sign(p[:, 0] - at), np.full(len(p), -0.2), np.full(len(p), 0.1)], axis=1)
+        before = smoothstep((p[:, 2] + 0.03) / 0.04)
+        aside = np.stack([np.sign(p[:, 0] - at), np.full(len(p), -0.2), np.full(len(p), 0.1)], axis=1)
+        return np.asarray(aside * before[:, None])
 
     return comb
 

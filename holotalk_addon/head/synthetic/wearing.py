@@ -64,10 +64,13 @@ def _clothes(shop: Workshop, attributes: PersonAttributes, rng: np.random.Genera
     )
     corner = shape[faces]
     chest = (np.abs(corner[..., 0]).max(axis=1) < 0.15) & (corner[..., 1].min(axis=1) > -0.33)
-    # Under the bust's own skin where both are, and smoothly out of it below.
+    # Under the bust's own skin on the neck, over its edge below: the two cross where both look alike.
+    cut = shop.model.mean[(shop.model.fade <= 0) & (shop.model.vertex_parts == 0)][:-1]
+    slope, level = np.polyfit(cut[:, 2], cut[:, 1], 1)
+    past = smoothstep((slope * shape[:, 2] + level + 0.012 - shape[:, 1]) / 0.012)
     skin = Prop(
         "body",
-        (shape - normals * (0.0015 - 0.0005 * below[:, None])).astype(np.float32),
+        (shape + normals * (0.0045 * past - 0.0025)[:, None]).astype(np.float32),
         faces[chest],
         _flat_uvs(shape, faces[chest]),
         plain(to_srgb(albedo)[0, 0]),
@@ -97,7 +100,7 @@ def _clothes(shop: Workshop, attributes: PersonAttributes, rng: np.random.Genera
                                   (0.010, 0.007, 0.007, 0.010, 0.015, 0.021), fabric, 0.40))  # fmt: skip
     elif attributes.collar == "hoodie":
         props.append(_around_neck(shop, "collar", (-0.185, -0.17, -0.150, -0.140, -0.150, -0.19),
-                                  (0.010, 0.016, 0.020, 0.026, 0.036, 0.040), fabric, 0.45))  # fmt: skip
+                                  (0.010, 0.014, 0.018, 0.022, 0.030, 0.035), fabric, 0.45))  # fmt: skip
     return props
 
 

@@ -58,10 +58,8 @@ class Workshop:
     """the room around the mean head: how far from skin, and which way out"""
     cage: Cage
     """carries what was made around the mean head to a person's"""
-    helper: NDArray[np.float32]
-    """(H, 3) metres: MakeHuman's hair helper geometry around the mean head"""
-    helper_faces: NDArray[np.int32]
-    """(G, 4)"""
+    hair_room: NDArray[np.float32]
+    """(V,) how far MakeHuman's hair helper geometry stands off the skin, over its middle on the scalp"""
     torso: NDArray[np.float32]
     """(B, 3) metres: neck, shoulders and chest below the mean head"""
     torso_faces: NDArray[np.int32]
@@ -165,8 +163,7 @@ def open_workshop(model: HeadModel, texture_size: int = TEXTURE_SIZE) -> Worksho
         normals=normals,
         space=make_space(model, normals, outer, torso, _quad_normals(torso, torso_faces)),
         cage=make_cage(model, outer),
-        helper=helper,
-        helper_faces=helper_faces,
+        hair_room=_hair_room(model, helper, helper_faces),
         torso=torso,
         torso_faces=torso_faces,
         lash_alpha=_lash_alpha(model, fine, fine_fill),
@@ -194,6 +191,21 @@ def _piece(
     """The vertices some faces use, and the faces over them."""
     used, index = np.unique(faces, return_inverse=True)
     return vertices[used].astype(np.float32), index.reshape(faces.shape).astype(np.int32)
+
+
+def _hair_room(
+    model: HeadModel, helper: NDArray[np.float32], faces: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """(V,) distance to the helper's surface, 1 in the middle of the scalp's; within 0.5 ... 1.7."""
+    from scipy.spatial import cKDTree
+
+    t = (np.arange(6) + 0.5) / 6
+    a, b = (g.ravel()[:, None, None] for g in np.meshgrid(t, t))
+    c = helper[faces].transpose(1, 0, 2)
+    samples = (1 - a) * ((1 - b) * c[0] + b * c[1]) + a * ((1 - b) * c[3] + b * c[2])
+    distance, _ = cKDTree(samples.reshape(-1, 3)).query(model.mean)
+    middle = float(np.median(distance[model.region("scalp") > 0.9]))
+    return np.clip(distance / middle, 0.5, 1.7).astype(np.float32)
 
 
 def _quad_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
