@@ -167,11 +167,15 @@ def test_a_positive_yaw_turns_the_nose_to_the_right(full):
 
 
 def test_normals_look_at_the_camera(full):
+    from holotalk_addon.cae.shards import REGION_LABELS
+
     for arrays in full:
-        there = arrays["region"] > 0
-        normals = arrays["normals"][there].astype(np.float64) / 127.0
+        normals = arrays["normals"][arrays["region"] > 0].astype(np.float64) / 127.0
         assert np.linalg.norm(normals, axis=1) == pytest.approx(1.0, abs=0.02)
-        assert np.mean(normals[:, 2] > -0.2) > 0.97
+        # Hair, by its own normals, is shaded as the round of the head: some of it looks away.
+        skin = np.isin(arrays["region"], [REGION_LABELS.index(n) for n in ("face", "ears", "neck", "lips")])
+        own = arrays["normals"][skin].astype(np.float64) / 127.0
+        assert np.mean(own[:, 2] > -0.05) > 0.99
 
 
 def test_uv_leads_to_the_colour(full, session):
@@ -265,16 +269,18 @@ def test_a_lamp_of_one_half_makes_a_white_head_half_white(session):
 def test_a_studio_leaves_nothing_behind(session):
     import bpy
 
-    from holotalk_addon.scene.own import own_kinds
+    from holotalk_addon.scene.own import own_kinds, role_of
     from holotalk_addon.scene.training_studio import Studio
 
+    def ours():
+        return [b.name for blocks in (*own_kinds(), bpy.data.lights) for b in blocks if role_of(b)]
+
     person, shot = session.person(0)
-    before = [len(blocks) for blocks in own_kinds()]
+    before = ours()
     with Studio() as studio:
-        studio.photograph(person, shot, [session_view() for _ in range(2)])
-        assert [len(blocks) for blocks in own_kinds()] != before
-    assert [len(blocks) for blocks in own_kinds()] == before
-    assert not [light for light in bpy.data.lights if light.users == 0]
+        studio.photograph(person, shot, [session_view()] * 2)
+        assert len(ours()) > len(before) + 10
+    assert ours() == before
 
 
 def session_view():

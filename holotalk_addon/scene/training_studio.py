@@ -81,7 +81,7 @@ class Studio:
     """
 
     def __init__(self) -> None:
-        self._before = {block.session_uid for blocks in own_kinds() for block in blocks}
+        self._before = {block.session_uid for blocks in _kinds() for block in blocks}
         self._scene = make_scene(
             "HoloTalk Studio", (64, 64), LoopMotion("still", 1, 24), "workbench", self._make_world()
         )
@@ -107,7 +107,7 @@ class Studio:
     def close(self) -> None:
         """Remove everything that the studio put into the open file."""
         self._folder.cleanup()
-        for blocks in own_kinds():
+        for blocks in _kinds():
             for block in list(blocks):
                 if block.session_uid not in self._before and role_of(block) == ROLE:
                     blocks.remove(block)
@@ -145,7 +145,8 @@ class Studio:
         self._light(shot, np.eye(3) if turned is None else np.asarray(turned, dtype=np.float64))
         self._point_camera(views)
         # What Cycles kept of the last sitter goes (changing the setting frees it): it knows images by their
-        # places in memory, which are used again, and would show some of an earlier sitter's.
+        # places in memory and would show an earlier sitter's; and the order in which lamps have come into
+        # its scene would decide which of them a path asks, and so the last bits of pixels.
         render.use_persistent_data = False
         render.use_persistent_data = True
         stem = Path(self._folder.name) / "view_"
@@ -231,6 +232,11 @@ class Studio:
         return world
 
 
+def _kinds() -> tuple[Any, ...]:
+    """The kinds of data-blocks that a studio makes."""
+    return (*own_kinds(), bpy.data.lights)
+
+
 def render_call(scene: Any) -> None:
     """Render all frames of a scene to its path."""
     with quiet():
@@ -307,33 +313,25 @@ def fill_mesh(
 
 
 class _Picture:
-    """A texture that can be painted anew.
-
-    Two images take turns: Cycles, which keeps its data between renders, knows an image by its name
-    and would not look again at one that it still has.
-    """
+    """A texture that can be painted anew."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._images: list[Any] = [None, None]
-        self._turn = 0
+        self._image: Any = None
 
     def paint(self, texture: NDArray[np.uint8]) -> Any:
         """The image of (H, W, 4) sRGB and alpha, first row on top."""
-        self._turn = 1 - self._turn
         rows, columns = texture.shape[:2]
-        image = self._images[self._turn]
-        if image is None:
-            image = tag(bpy.data.images.new(self._name, columns, rows, alpha=True), ROLE)
-            image.alpha_mode = "CHANNEL_PACKED"
-            self._images[self._turn] = image
-        elif tuple(image.size) != (columns, rows):
-            image.scale(columns, rows)
+        if self._image is None:
+            self._image = tag(bpy.data.images.new(self._name, columns, rows, alpha=True), ROLE)
+            self._image.alpha_mode = "CHANNEL_PACKED"
+        elif tuple(self._image.size) != (columns, rows):
+            self._image.scale(columns, rows)
         pixels = np.flipud(texture).astype(np.float32)  # Blender's first row is at the bottom
         pixels /= np.float32(255.0)
-        image.pixels.foreach_set(pixels.ravel())
-        image.update()
-        return image
+        self._image.pixels.foreach_set(pixels.ravel())
+        self._image.update()
+        return self._image
 
 
 class _HeadStand:
