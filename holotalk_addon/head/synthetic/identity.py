@@ -33,10 +33,11 @@ class IdentityMixer:
     to_codes: NDArray[np.float32]
     """(V * 3, K) least-squares inverse of the identity basis"""
 
-    def codes(
+    def shape(
         self, model: HeadModel, attributes: PersonAttributes, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """(K,) identity in standard deviations of a person with these attributes; the rest is random."""
+    ) -> NDArray[np.float64]:
+        """(V, 3) metres, on the mean head: the mixed targets of a person with these attributes; what they do
+        not say is random."""
         weights = self.targets.random_people(1, rng)[0]  # local targets are taken as they are
         column = {name: i for i, name in enumerate(self.targets.names)}
         for name, amount in _macro_weights(attributes).items():
@@ -45,9 +46,15 @@ class IdentityMixer:
             weights[column[name]] = np.clip(weights[column[name]] + amount, 0.0, 1.0)
         used = np.flatnonzero(weights)
         moved = np.tensordot(weights[used].astype(np.float32), self.targets.deltas[used], axes=1)
-        shape = self.base + moved
-        aligned = align_similarity(shape[self.above_cut], model.mean[self.above_cut], shape)
-        return np.asarray((aligned - model.mean).ravel().astype(np.float32) @ self.to_codes)
+        mixed = self.base + moved
+        return align_similarity(mixed[self.above_cut], model.mean[self.above_cut], mixed)
+
+    def codes(
+        self, model: HeadModel, attributes: PersonAttributes, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """(K,) identity in standard deviations: the model's nearest head to :meth:`shape`."""
+        away = self.shape(model, attributes, rng) - model.mean
+        return np.asarray(away.ravel().astype(np.float32) @ self.to_codes)
 
 
 def make_mixer(model: HeadModel, mesh: BaseMesh, bust: Bust, targets: IdentityTargets) -> IdentityMixer:
