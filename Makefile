@@ -74,6 +74,7 @@ lint: set-up-test
 
 bench: set-up-test
 	$(BIN)/python blender_scripts/evaluate.py
+	$(BIN)/python blender_scripts/evaluate_data.py
 
 # TRAIN_ARGS: see blender_scripts/make_weights.py; the weights go to model_weights, all else to build/training.
 train: set-up-train
