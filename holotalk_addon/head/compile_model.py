@@ -54,7 +54,7 @@ _LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 96, 89, 179, 86, 15, 316,
 """The points on the lower lip's inner edge and rim, which in a closed mouth touch the upper lip."""
 _FOLLOWS_JAW = 0.25  # share of the chin's way down from which a place belongs to the lower jaw
 _CLAY_HEADS = 16
-_RENDERED = 360
+_RENDERED = 300
 _NOISE_MODES = 16
 _CLAY_SIZE = 384
 _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to see it, and sees it fully
