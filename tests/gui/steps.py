@@ -28,7 +28,7 @@ SOON = 20
 FIND = 90
 GENERATE = 300
 RENDER = 300
-SHADERS = 90
+SHADERS = 240
 
 CANCEL = 0.83
 """Where in the sidebar's width the cross beside the progress bar is."""
