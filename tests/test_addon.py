@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -174,6 +175,7 @@ def test_operators_are_named_described_and_polled(addon):
     operators = [cls for cls in ui.CLASSES if issubclass(cls, bpy.types.Operator)]
     assert len(operators) >= 14
     changing = {"generate", "open_photo", "find_faces", "pick_face", "expression", "virtual_pyramid"}
+    changing |= {"render_video", "render_behind"}  # they note where the video is
     for cls in operators:
         assert re.fullmatch(r"HOLOTALK_OT_[a-z_]+", cls.__name__)
         assert cls.bl_idname == "holotalk." + cls.__name__.removeprefix("HOLOTALK_OT_")
@@ -281,6 +283,107 @@ def test_generating_again_replaces_the_result_and_keeps_what_users_added(hologra
     assert after == users
     twice = {key for key, count in ours().items() if count > before.get(key, 0)}
     assert twice <= {"meshes mesh", "materials material", "images texture"}, "what the copy still uses"
+
+
+def test_a_head_of_another_file_is_the_users(hologram, generated, users_file, photo, tmp_path):
+    bpy.ops.wm.open_mainfile(filepath=str(users_file))
+    film = bpy.data.collections.new("My film")
+    bpy.context.scene.collection.children.link(film)
+    with bpy.data.libraries.load(str(generated[0])) as (inside, wanted):
+        wanted.objects = [name for name in inside.objects if name.startswith("HoloTalk Head")]
+    heads = [obj for obj in wanted.objects if obj.data.shape_keys]
+    for obj in heads:
+        film.objects.link(obj)
+    with bpy.data.libraries.load(str(generated[0]), link=True) as (inside, wanted):
+        wanted.collections = [name for name in inside.collections if name.startswith("HoloTalk")]
+    assert find_hologram() is None
+    bpy.ops.holotalk.open_photo(filepath=str(photo))
+    bpy.context.scene.holotalk.engine = "WORKBENCH"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    assert [obj.name for obj in film.objects] == [obj.name for obj in heads]
+    made = bpy.data.objects[find_hologram().head]
+    assert made not in heads
+    assert made.library is None
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    assert [obj.name for obj in film.objects] == [obj.name for obj in heads]
+
+
+def test_generating_again_keeps_what_hangs_on_the_head_and_its_keyframes(hologram):
+    head = bpy.data.objects[find_hologram().head]
+    scene = bpy.data.scenes[find_hologram().hologram]
+    hat, eye = bpy.data.objects.new("My hat", None), bpy.data.objects.new("My eye", None)
+    for obj in (hat, eye):
+        scene.collection.objects.link(obj)
+    hat.parent = head
+    eye.constraints.new("CHILD_OF").target = head
+    keys = head.data.shape_keys
+    keys.key_blocks["jawOpen"].value = 0.5
+    keys.key_blocks["jawOpen"].keyframe_insert("value", frame=3)
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    head = bpy.data.objects[find_hologram().head]
+    assert hat.parent == eye.constraints[0].target == head
+    assert [o.name for o in bpy.data.objects if role_of(o) == "head"] == [head.name]
+    scene.view_layers[0].update()
+    action = head.data.shape_keys.animation_data.action
+    assert action is not None
+    scene.frame_set(3)
+    assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
+
+
+def test_an_action_of_the_users_on_the_turntable_stays(hologram):
+    turntable = bpy.data.objects[find_hologram().turntable]
+    mine = bpy.data.actions.new("My nod")
+    turntable.animation_data.action = mine
+    turntable.rotation_euler[2] = 1.0
+    turntable.keyframe_insert("rotation_euler", frame=5)
+    hologram.motion = "SWAY"
+    assert bpy.data.actions["My nod"].use_fake_user
+    assert turntable.animation_data.action != mine
+    assert role_of(mine) is None
+
+
+def test_the_video_settings_of_the_users_stay(hologram):
+    video = bpy.data.scenes[find_hologram().hologram].render.ffmpeg
+    video.codec, video.audio_codec = "AV1", "AAC"
+    hologram.gap = 0.33
+    assert (video.codec, video.audio_codec) == ("AV1", "AAC")
+
+
+def test_what_was_painted_on_the_head_is_in_the_second_blenders_copy(hologram, second_blender, tmp_path):
+    from holotalk_addon.scene.head_object import head_image
+
+    image = head_image(bpy.data.objects[find_hologram().head])
+    image.pixels.foreach_set(np.tile(np.float32([1, 0, 0, 1]), image.size[0] * image.size[1]))
+    image.update()
+    assert image.is_dirty
+    hologram.motion = "STILL"
+    render = BackgroundRender(tmp_path / "red.png", tmp_path)
+    render.begin()
+    _wait(render, lambda: False)
+    render.result()
+    picture = np.asarray(Image.open(tmp_path / "red.png").convert("RGB")).reshape(-1, 3)
+    assert picture[:, 0].max() > 200
+    assert picture[:, 1:].max() < 30
+
+
+def test_a_hologram_of_the_command_line_is_shown_as_it_was_built(addon, tmp_path):
+    from stand_in_head import stand_in_head
+
+    hologram_scene.new_file()
+    layout = layouts.pyramid_layout(256, 0.3, "down", (300, 400))
+    hologram_scene.build_hologram(
+        stand_in_head(), layout, motions.loop_motion("sway", 2, 12), "front", "workbench"
+    )
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "plain.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "plain.blend"))
+    settings = bpy.data.scenes[find_hologram().hologram].holotalk
+    assert (settings.size_preset, settings.size, tuple(settings.frame)) == ("CUSTOM", 256, (300, 400))
+    assert (settings.motion, settings.seconds, settings.fps) == ("SWAY", 2.0, 12)
+    assert (settings.sides, settings.screen, settings.engine) == ("FRONT", "DOWN", "WORKBENCH")
+    settings.gap = 0.25
+    found = find_hologram()
+    assert found.layout == layouts.pyramid_layout(256, 0.25, "down", (300, 400))
+    assert found.motion == motions.loop_motion("sway", 2, 12)
 
 
 def test_a_change_of_look_keeps_the_head_and_moves_the_rest(hologram):
@@ -600,7 +703,7 @@ def test_a_stopped_job_says_so_and_changes_nothing(empty):
             tell("Finding the face", k / 1000)
             time.sleep(0.01)
 
-    job = jobs.ThreadJob(work, {"Loading": 0.5, "Finding the face": 0.5})
+    job = jobs.ThreadJob(work, {"Loading": 0.5, "Finding the face": 0.5}, threading.Lock())
     job.begin()
     while len(heard) < 5:
         time.sleep(0.01)
@@ -610,5 +713,25 @@ def test_a_stopped_job_says_so_and_changes_nothing(empty):
     while not job.done:
         time.sleep(0.01)
     assert len(heard) < 1000
-    with pytest.raises(jobs.Cancelled):
+    with pytest.raises(jobs.Cancelled, match="Nothing was changed"):
         job.result()
+
+
+def test_two_jobs_never_use_the_networks_at_once(empty):
+    at_work, most = [], []
+
+    def work(tell):
+        at_work.append(1)
+        most.append(len(at_work))
+        time.sleep(0.2)
+        at_work.pop()
+
+    alone = threading.Lock()
+    first, second = (jobs.ThreadJob(work, {"Loading": 1.0}, alone) for _ in range(2))
+    first.begin()
+    first.cancel()
+    second.begin()
+    while not (first.done and second.done):
+        time.sleep(0.01)
+    assert most
+    assert max(most) == 1

@@ -65,7 +65,7 @@ def test_a_phone_fits_on_a4_and_says_which_way_up():
     assert lay_out(pyramid_dimensions((70, 150))).page == "A4"
     up, down = template_svg((70, 150)), template_svg((70, 150), screen="down")
     assert "Screen facing up" in up
-    assert "--screen up" in up
+    assert "a screen that faces up" in up
     assert "Screen facing down" in down
     assert "39.6 mm" in up
     with pytest.raises(OptionError):

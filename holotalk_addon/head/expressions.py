@@ -99,6 +99,24 @@ def gaze_strengths(x: float, y: float) -> dict[str, float]:
     }
 
 
+def gaze_of(strengths: Mapping[str, float]) -> tuple[float, float]:
+    """The gaze that the blendshapes make: the inverse of :func:`gaze_strengths`, both eyes' mean.
+
+    Args:
+        strengths: by name; those that are missing count as 0.
+
+    Returns:
+        x toward the person's left and y up, -1..1.
+    """
+
+    def of(*names: str) -> float:
+        return sum(strengths.get(name, 0.0) for name in names) / len(names)
+
+    left, right = of("eyeLookOutLeft", "eyeLookInRight"), of("eyeLookInLeft", "eyeLookOutRight")
+    up, down = of("eyeLookUpLeft", "eyeLookUpRight"), of("eyeLookDownLeft", "eyeLookDownRight")
+    return max(-1.0, min(1.0, left - right)), max(-1.0, min(1.0, up - down))
+
+
 def label(shape: str) -> str:
     """What a blendshape is called on a slider: ``mouthSmileLeft`` -> ``Smile left``; the group is known."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in shape).split()

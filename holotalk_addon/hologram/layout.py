@@ -138,7 +138,7 @@ def pyramid_layout(
     if min(width, height) < even_size:
         raise OptionError(
             f"A frame of {width}x{height} cannot hold a layout of {even_size} pixels:"
-            f" choose --size {min(width, height)} or a larger frame."
+            f" choose a size of {min(width, height)} or a larger frame."
         )
     half = even_size // 2
     # h even, so that a panel turned by 90 degrees still lies on whole pixels.

@@ -196,7 +196,7 @@ def _footer(sheet: Sheet, screen: str) -> list[str]:
         head = "Screen facing up"
         steps: tuple[str, ...] = (
             "1. Join the slanted edges with clear tape on the outside.",
-            "2. Lay the screen flat, facing up, and play the video made with --screen up.",
+            "2. Lay the screen flat, facing up, and play a video made for a screen that faces up.",
             "3. Stand the pyramid on its small end on the middle of the screen.",
             "4. Look from the side, at the height of the pyramid, in a dark room.",
         )
@@ -206,7 +206,7 @@ def _footer(sheet: Sheet, screen: str) -> list[str]:
             "1. Join the slanted edges with clear tape on the outside.",
             "2. Stand the pyramid on its large end, on a table.",
             "3. Hold the screen above it, facing down, its middle on the small end;",
-            "    and play the video made with --screen down.",
+            "    and play a video made for a screen that faces down.",
             "4. Look from the side, at the height of the pyramid, in a dark room.",
         )
     parts.append(_text(x, top, 4.2, head, 'font-weight="bold"'))

@@ -26,9 +26,12 @@ import bpy
 from ..errors import HoloTalkError, OutputError, explain
 from ..outputs import check_output, replacing
 from ..progress import Progress, silent
+from .own import is_own
 
 POLITE_SECONDS = 5.0
 """How long a stopped Blender may take to end before it is killed."""
+DAY_SECONDS = 24 * 3600.0
+_PREFIX = "holotalk-job-"
 _EXTENSIONS = (".mp4", ".png")
 
 
@@ -45,7 +48,9 @@ class SecondBlender:
 
         """
         self._call = call
-        self.folder = Path(tempfile.mkdtemp(prefix="holotalk-", dir=scratch))
+        if scratch is not None:
+            _clear_old(scratch)
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
         """For what the second Blender writes; it goes with :meth:`clear`."""
         self._process: subprocess.Popen[bytes] | None = None
         self._said: dict[str, Any] = {}
@@ -78,6 +83,9 @@ class SecondBlender:
 
     def _copy(self) -> Path:
         path = self.folder / "copy.blend"
+        for image in bpy.data.images:
+            if image.is_dirty and is_own(image):
+                image.pack()  # what was painted on the head: a saved copy has no unsaved pixels
         try:
             bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=False, relative_remap=True)
         except RuntimeError as error:
@@ -127,7 +135,7 @@ class SecondBlender:
 
     def clear(self) -> None:
         """Remove the temporary folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)  # what Windows still holds goes with the system's
+        shutil.rmtree(self.folder, ignore_errors=True)  # what Windows still holds goes with the next job
 
     @property
     def _told(self) -> Path:
@@ -137,6 +145,13 @@ class SecondBlender:
         log = self.folder / "log.txt"
         text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         return self._said.get("trace", "") + "\n".join(text.splitlines()[-30:])
+
+
+def _clear_old(scratch: Path) -> None:
+    """Remove what a Blender that crashed has left in the add-on's folder, a day later."""
+    for folder in scratch.glob(f"{_PREFIX}*"):
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > DAY_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(call: str, words: Sequence[str | int | float], told: str) -> None:

@@ -71,15 +71,22 @@ def output_mp4(scene: Any) -> None:
     video.format = "MPEG4"
     video.codec = "H264"
     video.constant_rate_factor = "NONE"
-    render = scene.render
-    pixels = render.resolution_x * render.resolution_y * render.fps
-    rate = max(SMALLEST_RATE, round(pixels * BITS_PER_PIXEL / 1000))  # kilobits a second
-    video.video_bitrate, video.minrate, video.maxrate = rate, 0, 4 * rate
-    video.buffersize = max(224, rate // 2)  # kilobytes: a second at the largest rate
+    fit_video_rate(scene)
     video.ffmpeg_preset = "GOOD"
     video.gopsize = 18
     video.audio_codec = "NONE"
     video.use_autosplit = False
+
+
+def fit_video_rate(scene: Any) -> None:
+    """Set the rate of :func:`output_mp4` for a scene's size; a codec or quality of the user's stays."""
+    render, video = scene.render, scene.render.ffmpeg
+    if video.codec != "H264" or video.constant_rate_factor != "NONE":
+        return
+    pixels = render.resolution_x * render.resolution_y * render.fps
+    rate = max(SMALLEST_RATE, round(pixels * BITS_PER_PIXEL / 1000))  # kilobits a second
+    video.video_bitrate, video.minrate, video.maxrate = rate, 0, 4 * rate
+    video.buffersize = max(224, rate // 2)  # kilobytes: a second at the largest rate
 
 
 def node_tree(owner: Any) -> Any:

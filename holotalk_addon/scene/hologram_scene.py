@@ -21,6 +21,9 @@ from .own import (
     EMPTY_ROLE,
     TAG,
     find_by_role,
+    hologram_collection,
+    hologram_head,
+    hologram_scene,
     is_own,
     own_blocks,
     remove_empty,
@@ -101,19 +104,20 @@ def build_hologram(
     _check(sides, engine)
     before = own_blocks()
     try:
-        collection = find_by_role(bpy.data.collections, "collection")
+        collection = hologram_collection()
         if collection is None:
             collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
-        former = [obj for obj in bpy.data.objects if role_of(obj) == "head"]
+        former = [obj for obj in collection.objects if role_of(obj) == "head"]
         head_object = make_head_object(head, collection)
-        hologram = _arrange(head_object, layout, motion, sides, engine)
+        hologram = _arrange(head_object, collection, layout, motion, sides, engine)
     except BaseException:
         remove_since(before)
         raise
     for obj in former:
         if is_own(obj):
+            _hand_over(obj, head_object)
             remove_object(obj)
-        elif collection in obj.users_collection:
+        else:
             _set_aside(obj, collection, bpy.data.scenes[hologram.hologram])
     use_plain_names(head_object)
     remove_empty()
@@ -131,22 +135,23 @@ def update_hologram(
 
     """
     _check(sides, engine)
-    return _arrange(bpy.data.objects[hologram.head], layout, motion, sides, engine)
+    collection = bpy.data.collections[hologram.collection]
+    return _arrange(bpy.data.objects[hologram.head], collection, layout, motion, sides, engine)
 
 
 def find_hologram() -> HologramScene | None:
     """The hologram that stands in the open file, or None. Renamed parts are found too."""
-    scene = find_by_role(bpy.data.scenes, "hologram")
-    head = find_by_role(bpy.data.objects, "head")
-    turntable = find_by_role(bpy.data.objects, "turntable")
-    collection = find_by_role(bpy.data.collections, "collection")
-    if scene is None or head is None or turntable is None or collection is None or LOOK not in scene:
+    scene, collection, head = hologram_scene(), hologram_collection(), hologram_head()
+    if scene is None or collection is None or head is None or LOOK not in scene:
+        return None
+    turntable = find_by_role(collection.objects, "turntable")
+    if turntable is None:
         return None
     look = json.loads(scene[LOOK])
     layout = pyramid_layout(look["size"], look["gap"], look["screen"], tuple(look["frame"]))
     sides, engine = look["sides"], look["engine"]
     names = [panel.name for panel in (layout.panels if sides == "around" else layout.panels[:1])]
-    cameras = [find_by_role(bpy.data.objects, f"camera {name}") for name in names]
+    cameras = [find_by_role(collection.objects, f"camera {name}") for name in names]
     views = [find_by_role(bpy.data.scenes, f"view {name}") for name in names]
     if None in cameras or None in views:
         return None
@@ -171,6 +176,17 @@ def _check(sides: str, engine: str) -> None:
         raise OptionError(f"There is no engine '{engine}': choose auto, workbench, eevee or cycles.")
 
 
+def _hand_over(former: Any, head_object: Any) -> None:
+    """What refers to the former head (children, constraints) refers to the new one; so do the keyframes of
+    the sliders."""
+    animation = former.data.shape_keys.animation_data if former.data.shape_keys else None
+    if animation is not None and animation.action is not None:
+        taken = head_object.data.shape_keys.animation_data_create()
+        taken.action = animation.action
+        taken.action_slot = animation.action_slot
+    former.user_remap(head_object)
+
+
 def _set_aside(obj: Any, collection: Any, hologram: Any) -> None:
     """Keep a former head that the user made his own: out of the picture, but in the file."""
     kept = hologram.collection.children.get(KEPT_NAME)
@@ -183,11 +199,10 @@ def _set_aside(obj: Any, collection: Any, hologram: Any) -> None:
 
 
 def _arrange(
-    head_object: Any, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
+    head_object: Any, collection: Any, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
 ) -> HologramScene:
     """Set the head on the turntable, the cameras round it, and their views into the hologram's scene."""
-    collection = find_by_role(bpy.data.collections, "collection")
-    hologram = find_by_role(bpy.data.scenes, "hologram")
+    hologram = hologram_scene()
     before = json.loads(hologram[LOOK]) if hologram is not None and LOOK in hologram else {}
     look = {
         "size": layout.size,
@@ -214,7 +229,7 @@ def _arrange(
     for k, panel in enumerate(layout.panels):
         camera_role, view_role = f"camera {panel.name}", f"view {panel.name}"
         if k >= len(camera_yaws):
-            _remove_view(camera_role, view_role)
+            _remove_view(collection, camera_role, view_role)
             continue
         name = f"HoloTalk {panel.name.capitalize()}"
         camera = make_camera(name, camera_role, rig, collection)
@@ -235,7 +250,7 @@ def _arrange(
         hologram.collection.children.link(collection)  # so that its viewport shows the head
     hologram.camera = cameras[0]
     _lay_out(hologram, views, layout, motion)
-    compat.output_mp4(hologram)
+    compat.fit_video_rate(hologram)
     hologram[LOOK] = json.dumps(look)
     return HologramScene(
         layout=layout,
@@ -265,6 +280,8 @@ def _own_scene(
     if scene is None:
         scene = tag(make_scene(name, resolution, motion, engine, world), role)
         scene.render.filepath = "//hologram.mp4"
+        if role == "hologram":
+            compat.output_mp4(scene)
         return scene
     _set_extent(scene, resolution, motion)
     if engine != engine_before:
@@ -272,10 +289,10 @@ def _own_scene(
     return scene
 
 
-def _remove_view(camera_role: str, view_role: str) -> None:
+def _remove_view(collection: Any, camera_role: str, view_role: str) -> None:
     """Take away a side that is not shown any more."""
     scene = find_by_role(bpy.data.scenes, view_role)
-    camera = find_by_role(bpy.data.objects, camera_role)
+    camera = find_by_role(collection.objects, camera_role)
     if scene is not None and is_own(scene):
         bpy.data.scenes.remove(scene)
     if camera is not None and is_own(camera):
@@ -393,7 +410,7 @@ def set_engine(scene: Any, engine: str) -> None:
     try:
         render.engine = "CYCLES"
     except TypeError as error:
-        raise MissingPartError("This Blender has no Cycles: choose --engine auto.") from error
+        raise MissingPartError("This Blender has no Cycles: choose the engine auto.") from error
     cycles = scene.cycles
     cycles.device = "CPU"
     cycles.samples = CYCLES_SAMPLES

@@ -34,14 +34,37 @@ def role_of(block: Any) -> str | None:
 
 def is_own(block: Any) -> bool:
     """Whether a data-block is HoloTalk's to change and to remove: tagged, and neither renamed nor a copy."""
-    return role_of(block) is not None and block.get(NAME_TAG) == block.name
+    return role_of(block) is not None and block.get(NAME_TAG) == block.name and is_local(block)
+
+
+def is_local(block: Any) -> bool:
+    """Whether a data-block belongs to the open file: not linked from another, nor overriding what is."""
+    return block.library is None and getattr(block, "override_library", None) is None
 
 
 def find_by_role(blocks: Any, role: str) -> Any:
-    """The block of this role among ``bpy.data.<blocks>``, or None: HoloTalk's own if it is there, else one
-    that the user renamed or copied."""
-    found = [block for block in blocks if role_of(block) == role]
+    """The local block of this role among some blocks, or None: HoloTalk's own if it is there, else one that
+    the user renamed or copied."""
+    found = [block for block in blocks if role_of(block) == role and is_local(block)]
     return next((block for block in found if is_own(block)), found[0] if found else None)
+
+
+def hologram_scene() -> Any:
+    """The scene whose sequencer shows the hologram of the open file, or None."""
+    return find_by_role(bpy.data.scenes, "hologram")
+
+
+def hologram_collection() -> Any:
+    """The collection that holds the hologram's parts, or None. Its like in other scenes (a head appended
+    from another file) are the user's."""
+    scene = hologram_scene()
+    return None if scene is None else find_by_role(scene.collection.children, "collection")
+
+
+def hologram_head() -> Any:
+    """The head object of the hologram, or None."""
+    collection = hologram_collection()
+    return None if collection is None else find_by_role(collection.objects, "head")
 
 
 def own_kinds() -> tuple[Any, ...]:

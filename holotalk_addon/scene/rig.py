@@ -11,7 +11,7 @@ import numpy as np
 from ..hologram.framing import Framing
 from ..hologram.motion import LoopMotion
 from . import compat
-from .own import find_by_role, tag
+from .own import find_by_role, is_own, tag
 
 TURNTABLE_NAME = "HoloTalk Turntable"
 RIG_NAME = "HoloTalk Cameras"
@@ -22,7 +22,7 @@ UP_AXIS = 2
 
 def make_empty(name: str, role: str, collection: Any) -> Any:
     """The empty of this role, made in ``collection`` if there is none."""
-    empty = find_by_role(bpy.data.objects, role)
+    empty = find_by_role(collection.objects, role)
     if empty is None:
         empty = tag(bpy.data.objects.new(name, None), role)
         collection.objects.link(empty)
@@ -37,9 +37,13 @@ def make_turntable(collection: Any) -> Any:
 
 
 def set_motion(turntable: Any, motion: LoopMotion) -> None:
-    """Give the turntable the keyframes of a loop; those of a former one, and only those, go."""
+    """Give the turntable the keyframes of a loop in place of a former one's. An action that is the user's
+    is left as it is, and kept in the file."""
     keys = motion.keys()
     animation = turntable.animation_data
+    if animation is not None and animation.action is not None and not is_own(animation.action):
+        animation.action.use_fake_user = True
+        animation.action = None
     if animation is not None and animation.action is not None:
         points = compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points
         while len(points):
@@ -59,7 +63,7 @@ def set_motion(turntable: Any, motion: LoopMotion) -> None:
 
 def make_camera(name: str, role: str, parent: Any, collection: Any) -> Any:
     """The camera of this role, made in ``collection`` if there is none."""
-    camera = find_by_role(bpy.data.objects, role)
+    camera = find_by_role(collection.objects, role)
     if camera is None:
         data = tag(bpy.data.cameras.new(name), role)
         data.type = "PERSP"

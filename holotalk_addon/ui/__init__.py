@@ -36,7 +36,13 @@ CLASSES: tuple[type, ...] = (
 
 
 def register() -> None:
-    """Make the add-on known to Blender."""
+    """Make the add-on known to Blender.
+
+    Raises:
+        RuntimeError: another copy of it is enabled.
+    """
+    if hasattr(bpy.types.Scene, "holotalk"):
+        raise RuntimeError("Another copy of HoloTalk is enabled: disable it in the preferences first.")
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.holotalk = bpy.props.PointerProperty(type=settings.HOLOTALK_PG_settings)

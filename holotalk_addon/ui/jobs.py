@@ -19,7 +19,10 @@ TICK_SECONDS = 0.1
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user's wish
-    """The user stopped it."""
+    """The user stopped it; the text says what that means."""
+
+
+NOTHING_CHANGED = "Stopped. Nothing was changed."
 
 
 class Job(Protocol):
@@ -27,6 +30,8 @@ class Job(Protocol):
 
     stage: str
     """What it does now, for the user."""
+    stopped: str
+    """What it means to have stopped it, for the user."""
 
     @property
     def fraction(self) -> float:
@@ -52,14 +57,19 @@ class Job(Protocol):
 class ThreadJob:
     """Work without ``bpy`` in a thread of its own: Blender's window stays alive."""
 
-    def __init__(self, work: Callable[[Tell], Any], shares: dict[str, float]) -> None:
+    stopped = NOTHING_CHANGED
+
+    def __init__(self, work: Callable[[Tell], Any], shares: dict[str, float], alone: threading.Lock) -> None:
         """Prepare the work.
 
         Args:
             work: told a :data:`~..pipeline.Tell` to call with its stages.
             shares: about how much of the time each stage takes, in order; their sum is 1.
+            alone: held while it works: a job that was stopped may take a moment to end, and the networks
+                serve one thread at a time.
 
         """
+        self._alone = alone
         self.stage = next(iter(shares), "")
         self.fraction = 0.0
         self._work = work
@@ -90,17 +100,20 @@ class ThreadJob:
 
     def run(self) -> Any:
         """Do the work here and now."""
-        return self._work(self._tell)
+        with self._alone:
+            return self._work(self._tell)
 
     def _go(self) -> None:
         try:
-            self._value = self._work(self._tell)
+            with self._alone:
+                if not self._stop.is_set():
+                    self._value = self._work(self._tell)
         except BaseException as error:  # noqa: BLE001 - raised again by result()
             self._error = error
 
     def _tell(self, stage: str, part: float) -> None:
         if self._stop.is_set():
-            raise Cancelled
+            raise Cancelled(self.stopped)
         before = 0.0
         for name, share in self._shares.items():
             if name == stage:
@@ -114,6 +127,7 @@ class DoneJob:
     """Nothing left to do: what the operator asked for is there already."""
 
     stage = ""
+    stopped = NOTHING_CHANGED
     fraction = 1.0
     done = True
 
@@ -140,6 +154,7 @@ class RenderJob:
     """A render: in a second Blender where there is a window, else straight through in this one."""
 
     stage = "Rendering"
+    stopped = NOTHING_CHANGED
 
     def __init__(self, output: Path, scratch: Path | None) -> None:
         """Prepare a render of the open file's hologram to ``output`` (.mp4 or .png)."""
@@ -185,6 +200,7 @@ class TrainingDataJob:
     """Training data, rendered in a second Blender where there is a window, else straight through here."""
 
     stage = "Rendering people"
+    stopped = "Stopped. What is done is kept: the same button goes on."
 
     def __init__(self, order: tuple[str, str, int, int], scratch: Path | None) -> None:
         """Prepare it: ``order`` is what :func:`~..training_data.render_for_panel` takes."""

@@ -16,7 +16,7 @@ import bpy
 from .. import __version__
 from ..errors import HoloTalkError, explain
 from . import session
-from .jobs import TICK_SECONDS, Cancelled, Job
+from .jobs import NOTHING_CHANGED, TICK_SECONDS, Cancelled, Job
 from .preferences import scratch_folder
 
 DETAILS_NAME = "last-error.txt"
@@ -44,9 +44,9 @@ class HoloTalkOperator:
         state.message = state.error = state.details = ""
         try:
             return do(context)
-        except Cancelled:
-            state.message = "Stopped. Nothing was changed."
-            self.report({"INFO"}, "Stopped. Nothing was changed")
+        except Cancelled as stopped:
+            state.message = str(stopped)
+            self.report({"INFO"}, state.message.removesuffix("."))
         except HoloTalkError as error:
             self._fail(state, " ".join(str(error).split()))
         except MemoryError:
@@ -64,6 +64,22 @@ class HoloTalkOperator:
         details = _write_details(self.bl_idname, sentence)
         state.details = str(details or "")
         self.report({"ERROR"}, sentence)
+
+
+def hand_over(operator: Any, context: Any, begin: Callable[[], Any]) -> set[str]:
+    """Have another operator begin its job; what it reports, this one reports.
+
+    Blender turns the report of an operator that another one calls into an exception.
+    """
+    try:
+        begin()
+    except RuntimeError:
+        error = context.window_manager.holotalk.error
+        if not error:
+            raise
+        operator.report({"ERROR"}, error)
+        return {"CANCELLED"}
+    return {"FINISHED"}
 
 
 class JobOperator(HoloTalkOperator):
@@ -128,7 +144,7 @@ class JobOperator(HoloTalkOperator):
         if job is not None:
             job.cancel()
         self._end(context)
-        raise Cancelled
+        raise Cancelled(NOTHING_CHANGED if job is None else job.stopped)
 
     def cancel(self, context: Any) -> None:
         """Blender ends the operator (it quits, or opens another file)."""

@@ -10,8 +10,10 @@ import bpy
 
 from ..errors import OptionError
 from ..head.expressions import PRESETS, preset_strengths
+from ..scene.own import hologram_head
 from .operator_base import HoloTalkOperator
-from .settings import current_settings, head_keys, head_object
+from .operators_hologram import suggested_path, with_ending
+from .settings import current_settings, head_keys, read_gaze
 
 FORMATS = (
     ("GLB", "GLB", "For the web, games and phones: texture and 52 expressions in one file"),
@@ -49,7 +51,7 @@ class HOLOTALK_OT_expression(HoloTalkOperator, bpy.types.Operator):
         keys = [key for key in head_keys().key_blocks if key != head_keys().reference_key]
         names = [key.name for key in keys]
         if self.preset == PHOTO:
-            strengths = list(head_object().data.get(PHOTO_EXPRESSION, ()))
+            strengths = list(hologram_head().data.get(PHOTO_EXPRESSION, ()))
             if len(strengths) != len(keys):
                 raise OptionError("The head's sliders were added to or removed: set them by hand.")
         else:
@@ -57,6 +59,7 @@ class HOLOTALK_OT_expression(HoloTalkOperator, bpy.types.Operator):
         for key, strength in zip(keys, strengths, strict=True):
             if self.preset == PHOTO or not key.name.startswith("eyeLook"):
                 key.value = strength
+        read_gaze(current_settings(context))
         return {"FINISHED"}
 
 
@@ -79,10 +82,14 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask where it goes."""
-        photo = current_settings(context).photo_path()
-        self.filepath = str(photo.with_name(f"{photo.stem} head.{self.format.lower()}"))
+        self.filepath = suggested_path(current_settings(context), f"head.{self.format.lower()}")
+        self.filter_glob = f"*.{self.format.lower()}"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def check(self, context: Any) -> bool:
+        """The name ends as the format's files do, so that the browser can warn of a file that is there."""
+        return with_ending(self, f".{self.format.lower()}")
 
     def run(self, context: Any) -> set[str]:
         """Write it."""
@@ -99,7 +106,7 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
         if path.suffix.lower() == ".blend":
             raise OptionError("A .blend holds the whole file: use File > Save As instead.")
         spare(current_settings(context).photo_path(), path, path.with_name(f"{path.stem}_texture.png"))
-        written = export_head(read_head(head_object()), path)
+        written = export_head(read_head(hologram_head()), path)
         context.window_manager.holotalk.message = f"{written[0].name} is written."
         self.report({"INFO"}, f"{written[0].name} is written")
         return {"FINISHED"}
@@ -123,10 +130,13 @@ class HOLOTALK_OT_save_template(HoloTalkOperator, bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask where it goes."""
-        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
-        self.filepath = str(folder / "pyramid.svg")
+        self.filepath = suggested_path(current_settings(context), "pyramid.svg")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def check(self, context: Any) -> bool:
+        """The name ends in .svg, so that the browser can warn of a file that is there."""
+        return with_ending(self, ".svg")
 
     def run(self, context: Any) -> set[str]:
         """Write it."""

@@ -10,12 +10,22 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..errors import OptionError
+from ..scene.own import find_by_role, hologram_scene, is_own
 from . import session
 from .jobs import Job, RenderJob, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator
+from .operator_base import HoloTalkOperator, JobOperator, hand_over
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
-from .settings import copy_settings, current_settings, hologram_scene, layout_of, motion_of
+from .settings import (
+    adopt_look,
+    copy_settings,
+    current_settings,
+    layout_of,
+    look_of,
+    motion_of,
+    read_gaze,
+    settings_of,
+)
 from .viewport import bring_back, show_front, show_hologram, views_of
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ GENERATE_SHARES = {
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
+PYRAMID_ROLE = "pyramid scene"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -60,6 +71,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         settings = current_settings(context)
         layout_of(settings), motion_of(settings)  # what cannot work is said before the work
         path, number, complete = settings.photo_path(), settings.face_number, settings.complete.lower()
+        self._scene, self._photo = settings.id_data.session_uid, settings.photo
 
         def work(tell: Tell) -> Any:
             from ..pipeline import Stages, person_from_photo
@@ -69,15 +81,15 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
                 tools = session.current().tools()
             return person_from_photo(path, tools, stages, number, complete)
 
-        return ThreadJob(work, GENERATE_SHARES)
+        return ThreadJob(work, GENERATE_SHARES, session.current().alone)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Build the scene from the head."""
         from ..pipeline import Stages, build_hologram
 
-        settings = current_settings(context)
+        settings = settings_of(self._scene)
         first = hologram_scene() is None
-        take_faces(settings, result.photo, result.faces)
+        take_faces(settings, self._photo, result.photo, result.faces)
         build_hologram(
             result.head,
             layout_of(settings),
@@ -89,8 +101,10 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         scene = hologram_scene()
         if first:
             copy_settings(settings, scene.holotalk)
+        scene.holotalk.video_look = ""
+        read_gaze(scene.holotalk)
         if first and context.window is not None:
-            session.current().former_views = views_of(context.window)
+            session.current().former_views["hologram"] = views_of(context.window)
         show_hologram(context, scene, first=first)
         state = context.window_manager.holotalk
         state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
@@ -149,7 +163,7 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
 
     bl_idname = "holotalk.render_video"
     bl_label = "Render Video"
-    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(name="Video", subtype="FILE_PATH", options={"SKIP_SAVE"})
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
@@ -164,10 +178,14 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
         """Ask where the video goes."""
         if not self.filepath:
             settings = current_settings(context)
-            before, photo = settings.video, settings.photo_path()
-            self.filepath = before or str(photo.with_name(f"{photo.stem} hologram.mp4"))
+            again = settings.video if settings.video_look else ""
+            self.filepath = again or suggested_path(settings, "hologram.mp4")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def check(self, context: Any) -> bool:
+        """The name ends in .mp4, so that the browser can warn of a file that is there."""
+        return with_ending(self, ".mp4")
 
     def run(self, context: Any) -> set[str]:
         """Begin in the background where there is a window, else render here."""
@@ -176,9 +194,10 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".mp4")))
         if bpy.app.background or context.window is None or not bpy.app.binary_path:
             seconds = RenderJob(path, scratch_folder()).run()
-            return _rendered(self, context, path, seconds)
-        bpy.ops.holotalk.render_behind("INVOKE_DEFAULT", filepath=str(path))
-        return {"FINISHED"}
+            return _rendered(self, context, path, look_of(hologram_scene()), seconds)
+        return hand_over(
+            self, context, lambda: bpy.ops.holotalk.render_behind("INVOKE_DEFAULT", filepath=str(path))
+        )
 
 
 class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
@@ -186,7 +205,7 @@ class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
 
     bl_idname = "holotalk.render_behind"
     bl_label = "Render Video Behind the Window"
-    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL", "UNDO"}
     job_name = "RENDER"
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -198,15 +217,43 @@ class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Make the job."""
+        self._look = look_of(hologram_scene())
+        _warn_of_paintings(self)
         return RenderJob(Path(self.filepath), scratch_folder())
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Say where the video is."""
-        return _rendered(self, context, Path(self.filepath), result)
+        return _rendered(self, context, Path(self.filepath), self._look, result)
 
 
-def _rendered(operator: Any, context: Any, path: Path, seconds: float) -> set[str]:
-    current_settings(context).video = str(path)
+def suggested_path(settings: Any, name: str) -> str:
+    """Where a result may go: beside the photo, else beside the .blend, else at home."""
+    if settings.photo:
+        photo = settings.photo_path()
+        return str(photo.with_name(f"{photo.stem} {name}"))
+    folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+    return str(folder / name)
+
+
+def with_ending(operator: Any, ending: str) -> bool:
+    """For :meth:`check`: give the chosen name its ending; returns whether that changed it."""
+    path = bpy.path.ensure_ext(operator.filepath, ending)
+    changed = path != operator.filepath and not operator.filepath.endswith(("/", "\\"))
+    if changed:
+        operator.filepath = path
+    return changed
+
+
+def _warn_of_paintings(operator: Any) -> None:
+    """A second Blender opens a copy of the file, and a copy has no unsaved pixels."""
+    names = [i.name for i in bpy.data.images if i.is_dirty and not is_own(i) and i.type == "IMAGE"]
+    if names:
+        operator.report({"WARNING"}, f"Not saved yet, so not in the video: {', '.join(names)}")
+
+
+def _rendered(operator: Any, context: Any, path: Path, look: str, seconds: float) -> set[str]:
+    settings = current_settings(context)
+    settings.video, settings.video_look = str(path), look
     context.window_manager.holotalk.message = f"{path.name} is ready ({duration(seconds)})."
     operator.report({"INFO"}, f"{path.name} is ready")
     return {"FINISHED"}
@@ -245,10 +292,11 @@ def stop_before_load(*_: object) -> None:
 def follow_undo(*_: object) -> None:
     """Where the hologram was undone, the viewports show again what they showed before it."""
     own = session.current()
+    if find_by_role(bpy.data.scenes, PYRAMID_ROLE) is None:
+        bring_back(own.former_views.pop(PYRAMID_ROLE, []))
     if hologram_scene() is not None:
         return
-    bring_back(own.former_views)
-    own.former_views = []
+    bring_back(own.former_views.pop("hologram", []))
     state = bpy.context.window_manager.holotalk
     state.message = state.preview = ""
     state.estimate = 0.0
@@ -258,19 +306,21 @@ def follow_undo(*_: object) -> None:
 def follow_redo(*_: object) -> None:
     """Where the hologram was brought back, it is shown again."""
     scene, own = hologram_scene(), session.current()
-    if scene is None or own.former_views:
+    if scene is None or "hologram" in own.former_views:
         return
     for window in bpy.context.window_manager.windows:
         if window.scene == scene:
-            own.former_views = views_of(window)
+            own.former_views["hologram"] = views_of(window)
             show_front(window, scene)
             return
 
 
 @persistent
 def forget_run(*_: object) -> None:
-    """Another file was opened: messages about the former one go."""
-    session.current().former_views = []
+    """Another file was opened: messages about the former one go, and the panel shows what is in this one."""
+    session.current().former_views.clear()
+    if hologram_scene() is not None:
+        adopt_look(hologram_scene())
     state = bpy.context.window_manager.holotalk
     for name in ("job", "stage", "message", "error", "details", "preview"):
         setattr(state, name, "")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import bpy
 
 from ..errors import FaceError
+from ..scene.own import hologram_scene
 from . import session
 from .jobs import Job, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, redraw
+from .operator_base import HoloTalkOperator, JobOperator, hand_over, redraw
 from .preferences import preferences
-from .settings import current_settings, hologram_scene
+from .settings import current_settings, settings_of
 
 if TYPE_CHECKING:
     from ..pipeline import Tell
@@ -56,11 +57,11 @@ class HOLOTALK_OT_open_photo(HoloTalkOperator, bpy.types.Operator):
         if not settings.photo and own is not None and hologram_scene() is None:
             settings.size_preset = own.size_preset
         settings.photo = self.filepath
-        if bpy.app.background or context.window is None:
-            take_faces(settings, *_look(settings.photo_path(), lambda _stage, _part: None))
+        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+            photo, faces = _look_job(settings).run()
+            take_faces(settings, settings.photo, photo, faces)
             return {"FINISHED"}
-        bpy.ops.holotalk.find_faces("INVOKE_DEFAULT")
-        return {"FINISHED"}
+        return hand_over(self, context, lambda: bpy.ops.holotalk.find_faces("INVOKE_DEFAULT"))
 
 
 class HOLOTALK_OT_find_faces(JobOperator, bpy.types.Operator):
@@ -81,12 +82,13 @@ class HOLOTALK_OT_find_faces(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Read and look in a thread."""
-        path = current_settings(context).photo_path()
-        return ThreadJob(lambda tell: _look(path, tell), FIND_SHARES)
+        settings = current_settings(context)
+        self._scene, self._photo = settings.id_data.session_uid, settings.photo
+        return _look_job(settings)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Keep what was found."""
-        take_faces(current_settings(context), *result)
+        take_faces(settings_of(self._scene), self._photo, *result)
         return {"FINISHED"}
 
 
@@ -137,6 +139,11 @@ def idle(cls: Any) -> bool:
     return True
 
 
+def _look_job(settings: Any) -> ThreadJob:
+    path = settings.photo_path()
+    return ThreadJob(lambda tell: _look(path, tell), FIND_SHARES, session.current().alone)
+
+
 def _look(path: Path, tell: Tell) -> tuple[Any, list[Any]]:
     """The photo and its faces; no ``bpy`` in here, it runs in a thread."""
     from ..face import find_faces, read_photo
@@ -152,15 +159,18 @@ def _look(path: Path, tell: Tell) -> tuple[Any, list[Any]]:
     return photo, faces
 
 
-def take_faces(settings: Any, photo: Any, faces: Any) -> None:
-    """Keep the faces of a photo in the settings, and its picture for the panel.
+def take_faces(settings: Any, path: str, photo: Any, faces: Any) -> None:
+    """Keep the faces of a photo in the settings; those of a photo that is no longer asked for are dropped.
 
     Args:
         settings: of the scene.
+        path: the photo as the settings named it when the work began.
         photo: the :class:`~..face.Photo`.
         faces: its faces, the largest first.
 
     """
+    if settings.photo != path:
+        return
     number = settings.face_number if settings.looked_at == settings.photo else 1
     settings.forget_faces()
     settings.looked_at = settings.photo

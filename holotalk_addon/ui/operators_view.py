@@ -10,18 +10,25 @@ from typing import Any, ClassVar
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import find_by_role, tag
+from ..scene.own import find_by_role, hologram_scene, is_own, tag
 from . import session
 from .jobs import DoneJob, Job, RenderJob
 from .operator_base import HoloTalkOperator, JobOperator, redraw
-from .operators_hologram import PREVIEW_NAME, hologram_is_there
+from .operators_hologram import PREVIEW_NAME, PYRAMID_ROLE, hologram_is_there
 from .operators_photo import idle
 from .preferences import scratch_folder
-from .settings import current_settings, hologram_scene
-from .viewport import look_through_camera, open_image, show_hologram
+from .settings import current_settings, look_of
+from .viewport import (
+    bring_back_shading,
+    look_through_camera,
+    open_image,
+    show_hologram,
+    show_plain,
+    views_of,
+)
 
 PREVIEW_ROLE = "preview"
-PYRAMID_ROLE = "pyramid scene"
+PANELS = "panels"
 
 
 class HOLOTALK_OT_show_panels(HoloTalkOperator, bpy.types.Operator):
@@ -49,7 +56,10 @@ class HOLOTALK_OT_show_panels(HoloTalkOperator, bpy.types.Operator):
             own.overlay = PanelsOverlay(find_hologram)
         if own.overlay.is_shown():
             own.overlay.remove()
+            bring_back_shading(own.former_views.pop(PANELS, []))
         else:
+            own.former_views[PANELS] = views_of(context.window)
+            show_plain(context.window)
             own.overlay.add()
         redraw(context, every_region=True)
         return {"FINISHED"}
@@ -87,10 +97,10 @@ class HOLOTALK_OT_virtual_pyramid(JobOperator, bpy.types.Operator):
         return hologram_is_there(cls) and idle(cls)
 
     def start(self, context: Any) -> Job:
-        """Render a frame, unless there is a video to show."""
+        """Render a frame, unless there is a video of this very hologram to show."""
         settings = current_settings(context)
-        video = Path(bpy.path.abspath(settings.video)) if settings.video else None
-        if video is not None and video.is_file():
+        current = bool(settings.video) and settings.video_look == look_of(hologram_scene())
+        if current and Path(bpy.path.abspath(settings.video)).is_file():
             return DoneJob()
         folder = scratch_folder()
         return RenderJob(folder / PREVIEW_NAME, folder)
@@ -112,6 +122,7 @@ class HOLOTALK_OT_virtual_pyramid(JobOperator, bpy.types.Operator):
         scene = build_virtual_pyramid(hologram.layout, picture, (width, height))
         window = context.window or next(iter(context.window_manager.windows), None)
         if window is not None:
+            session.current().former_views.setdefault(PYRAMID_ROLE, views_of(window))
             look_through_camera(window, scene, "RENDERED")
         return {"FINISHED"}
 
@@ -134,7 +145,7 @@ class HOLOTALK_OT_show_preview(HoloTalkOperator, bpy.types.Operator):
         if not path.is_file():
             raise HoloTalkError("The preview is gone: press Preview Frame again.")
         former = find_by_role(bpy.data.images, PREVIEW_ROLE)
-        if former is not None:
+        if former is not None and is_own(former):
             bpy.data.images.remove(former)
         image = bpy.data.images.load(str(path))
         image.name = "HoloTalk Preview"

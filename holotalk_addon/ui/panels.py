@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import bpy
 
 from ..head.expressions import GROUPS, PRESETS, label
+from ..scene.own import hologram_scene
 from . import session
 from .operators_head import FORMATS, PHOTO
 from .operators_hologram import duration
 from .preferences import preferences
-from .settings import current_settings, head_keys, hologram_scene
+from .settings import current_settings, head_keys
 from .thumbnails import photo_icon, preview_icon
 
 TAB = "HoloTalk"

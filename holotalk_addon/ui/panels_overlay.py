@@ -47,6 +47,10 @@ PLAIN = {
 Box = tuple[int, int, int]
 """Left, bottom and side of a square, in pixels of a region."""
 
+DRAWN_IN = ("SOLID", "WIREFRAME")
+"""Kinds of shading in which the inset appears. To draw it, a viewport is switched to plain textures for a
+moment; in Material Preview and Rendered that hangs Blender (seen in 5.2.2), while EEVEE is drawn itself."""
+
 
 class PanelsOverlay:
     """Shows the panels in the largest 3D viewport of each window."""
@@ -101,6 +105,8 @@ class PanelsOverlay:
         """What is to be shown in the region of the context, and where in it."""
         context = bpy.context
         if context.region is None or context.region != _home_of(context.window):
+            return None
+        if context.space_data.shading.type not in DRAWN_IN:
             return None
         hologram = self._find()
         if hologram is None or hologram.head not in context.scene.objects:

@@ -7,6 +7,7 @@ what outlives them needs a home.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -29,8 +30,10 @@ class Session:
         self.copying = False
         """True while settings are copied from scene to scene: their update functions then wait."""
         self.overlay: PanelsOverlay | None = None
-        self.former_views: list[View] = []
-        """What the viewports showed before the hologram, for its undoing."""
+        self.alone = threading.Lock()
+        """Held by the thread that uses the networks."""
+        self.former_views: dict[str, list[View]] = {}
+        """What the viewports showed before a scene of this role came, for its undoing."""
         self.asked: set[object] = set()
         """Thumbnails that a timer is about to make, or that cannot be made."""
         self._tools: Tools | None = None

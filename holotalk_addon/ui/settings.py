@@ -7,6 +7,7 @@ hologram's own scene, so that they are the same wherever the panel is shown.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import find_by_role
+from ..scene.own import hologram_head, hologram_scene
 from . import session
 from .preferences import PRESET_PIXELS, SIZE_PRESETS
+
+LOOK = "holotalk_look"
+"""As in :mod:`..scene.hologram_scene`, which is too heavy to import here."""
 
 if TYPE_CHECKING:
     from ..hologram.layout import PyramidLayout
@@ -201,6 +205,10 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
     video: bpy.props.StringProperty(
         name="Video", description="The video that was rendered last", subtype="FILE_PATH"
     )
+    video_look: bpy.props.StringProperty(
+        name="Look of the Video",
+        description="What the hologram was like then; empty for another head's video",
+    )
     screen_mm: bpy.props.FloatVectorProperty(
         name="Screen size",
         description="Width and height of the screen's lit part in millimetres, for the cut template",
@@ -254,7 +262,7 @@ class HOLOTALK_PG_state(bpy.types.PropertyGroup):
     """What goes on now: on the window manager, so never saved."""
 
     job: bpy.props.StringProperty()
-    """'', FIND, GENERATE, PREVIEW or RENDER."""
+    """'', FIND, GENERATE, PREVIEW, RENDER or TRAINING."""
     stage: bpy.props.StringProperty()
     progress: bpy.props.FloatProperty(min=0.0, max=1.0)
     cancel_asked: bpy.props.BoolProperty()
@@ -270,25 +278,71 @@ class HOLOTALK_PG_state(bpy.types.PropertyGroup):
     """Seconds that the whole video will take, from the last preview; 0: not known."""
 
 
-def hologram_scene() -> Any:
-    """The scene of the file's hologram, or None."""
-    return find_by_role(bpy.data.scenes, "hologram")
-
-
-def head_object() -> Any:
-    """The head of the file's hologram, or None."""
-    return find_by_role(bpy.data.objects, "head")
-
-
 def head_keys() -> Any:
     """The shape keys of the head, or None."""
-    head = head_object()
+    head = hologram_head()
     return None if head is None else head.data.shape_keys
 
 
 def current_settings(context: Any) -> Any:
     """The settings that count: of the hologram's scene if there is one, else of the open scene."""
     return (hologram_scene() or context.scene).holotalk
+
+
+def settings_of(scene_uid: int) -> Any:
+    """The settings that count for work begun in a scene: of the hologram if there is one now, else of it.
+
+    Args:
+        scene_uid: the scene's ``session_uid``.
+
+    Raises:
+        HoloTalkError: the scene is gone.
+    """
+    scene = hologram_scene() or next((s for s in bpy.data.scenes if s.session_uid == scene_uid), None)
+    if scene is None:
+        raise HoloTalkError("The scene in which this was begun is gone: begin again in another.")
+    return scene.holotalk
+
+
+def look_of(scene: Any) -> str:
+    """What a hologram's scene was built with, to compare."""
+    return str(scene.get(LOOK, ""))
+
+
+def adopt_look(scene: Any) -> None:
+    """Have the settings say what the hologram was built with, where it was not built from the panel."""
+    look = look_of(scene)
+    if not look or scene.holotalk.is_property_set("size_preset"):
+        return
+    built, settings, own = json.loads(look), scene.holotalk, session.current()
+    presets = {pixels: name for name, pixels in PRESET_PIXELS.items()}
+    larger = list(built["frame"]) != [built["size"]] * 2
+    own.copying = True
+    try:
+        settings.size_preset = "CUSTOM" if larger else presets.get(built["size"], "CUSTOM")
+        settings.size, settings.use_frame = built["size"], larger
+        if larger:
+            settings.frame = built["frame"]
+        settings.gap, settings.fps = built["gap"], built["fps"]
+        settings.seconds = built["frames"] / built["fps"]
+        for name in ("screen", "motion", "sides", "engine"):
+            setattr(settings, name, built[name].upper())
+    finally:
+        own.copying = False
+
+
+def read_gaze(settings: Any) -> None:
+    """Have the gaze say where the eyes look."""
+    from ..head.expressions import gaze_of
+
+    keys, own = head_keys(), session.current()
+    if keys is None:
+        return
+    own.copying = True
+    try:
+        settings.gaze = gaze_of({key.name: key.value for key in keys.key_blocks})
+    finally:
+        own.copying = False
 
 
 def copy_settings(source: Any, target: Any) -> None:

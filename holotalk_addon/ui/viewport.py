@@ -17,7 +17,7 @@ CAMERA_ZOOM = 20.0
 
 @dataclass(frozen=True)
 class View:
-    """What a 3D viewport showed before the hologram."""
+    """What a 3D viewport showed, and how."""
 
     screen: str
     area: int
@@ -26,6 +26,9 @@ class View:
     location: tuple[float, ...]
     distance: float
     shading: str
+    light: str
+    colour: str
+    overlays: bool
     scene_world: bool
     lines: bool
     cursor: bool
@@ -42,6 +45,9 @@ def views_of(window: Any) -> list[View]:
             tuple(area.spaces.active.region_3d.view_location),
             area.spaces.active.region_3d.view_distance,
             area.spaces.active.shading.type,
+            area.spaces.active.shading.light,
+            area.spaces.active.shading.color_type,
+            area.spaces.active.overlay.show_overlays,
             area.spaces.active.shading.use_scene_world,
             area.spaces.active.overlay.show_relationship_lines,
             area.spaces.active.overlay.show_cursor,
@@ -63,6 +69,8 @@ def bring_back(views: list[View]) -> None:
         space.region_3d.view_location = view.location
         space.region_3d.view_distance = view.distance
         space.shading.type = view.shading
+        space.shading.light, space.shading.color_type = view.light, view.colour
+        space.overlay.show_overlays = view.overlays
         space.shading.use_scene_world = view.scene_world
         space.overlay.show_relationship_lines = view.lines
         space.overlay.show_cursor = view.cursor
@@ -107,6 +115,23 @@ def look_at(region: Any, place: tuple[float, float, float], distance: float) -> 
     region.view_rotation = Quaternion((1.0, 0.0, 0.0), 1.5707963)
     region.view_location = place
     region.view_distance = distance
+
+
+def show_plain(window: Any) -> None:
+    """Have a window's 3D viewports draw plain textures, where they draw by an engine."""
+    for space, _ in _viewports(window):
+        if space.shading.type in ("MATERIAL", "RENDERED"):
+            space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
+
+
+def bring_back_shading(views: list[View]) -> None:
+    """Shade as before, as far as the viewports are still there; what they look at stays."""
+    for view in views:
+        screen = bpy.data.screens.get(view.screen)
+        if screen is None or view.area >= len(screen.areas) or screen.areas[view.area].type != "VIEW_3D":
+            continue
+        shading = screen.areas[view.area].spaces.active.shading
+        shading.type, shading.light, shading.color_type = view.shading, view.light, view.colour
 
 
 def look_through_camera(window: Any, scene: Any, shading: str) -> None:
