@@ -547,9 +547,13 @@ def test_ctrl_c_stops_workers_and_keeps_what_is_done(tmp_path):
         text=True,
         start_new_session=True,
     )
-    wait_for_part(folder, process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
-    said = process.communicate(timeout=120)[1]
+    try:
+        wait_for_part(folder, process)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
+        said = process.communicate(timeout=120)[1]
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 130
     assert "goes on" in said
     assert "Traceback" not in said
