@@ -353,7 +353,7 @@ def panels(s: Session) -> Steps:
 def preview(s: Session) -> Steps:
     """One frame, with the time that all will take."""
     one = settings()
-    one.size_preset, one.size, one.motion, one.seconds, one.fps = "CUSTOM", 256, "SWAY", 0.5, 12
+    one.size_preset, one.size, one.motion, one.seconds, one.fps = "CUSTOM", 256, "SWAY", 1.0, 12
     yield from s.click(viewport(), "holotalk.preview_frame")
     yield from s.until(lambda: at_work("PREVIEW"), SOON, "the preview begins")
     yield from s.until(idle, RENDER, "the preview")
@@ -438,6 +438,8 @@ def virtual_pyramid(s: Session) -> Steps:
     with in_window(viewport(), region=region(viewport(), "WINDOW")):
         result = bpy.ops.holotalk.virtual_pyramid("INVOKE_DEFAULT")
     s.figure("result", str(result))
+    yield from s.until(lambda: idle() and "Pyramid" in shown().name, RENDER, "the pyramid's frame")
+    s.check("no error", not state().error, state().error)
     yield from s.drawn(viewport(), SHADERS)
     yield from s.shot("virtual_pyramid")
 
