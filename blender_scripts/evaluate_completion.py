@@ -343,7 +343,8 @@ def _classes(values: Sequence[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
         found = [(str(name), np.array([v == name for v in values])) for name in sorted(set(values), key=str)]
     else:
         return []
-    return [(label, members) for label, members in found if members.sum() >= _FEWEST]
+    shown = [(label, members) for label, members in found if members.sum() >= _FEWEST]
+    return shown if len(shown) > 1 else []  # one class alone tells nothing
 
 
 # ---------------------------------------------------------------- the worst
