@@ -60,7 +60,8 @@ test: set-up-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-train: set-up-train
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_cae_training.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_cae_training.py \
+		tests/test_training_data.py::test_the_data_as_a_tensorflow_dataset $(PYTEST_ARGS)
 
 # Blender and the screen for it come into a folder of their own: see tests/gui/chroot.py.
 gui-test: set-up-test
