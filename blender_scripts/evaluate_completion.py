@@ -7,7 +7,8 @@
 ``--data`` is a folder that ``holotalk render-data --preset full`` has filled with held-out people. Any
 completion that ``--complete`` knows can be named, ``NAME=FILE.tflite`` with other weights than this
 version's; ``template`` copies the template person. Each person's result is kept in ``DIR/judged``: stopped,
-the same command goes on, and a completion that is named later is judged alone. The tables are Markdown, and go to standard output too.
+the same command goes on, and a completion that is named later is judged alone.
+The tables are Markdown, and go to standard output too.
 """
 
 from __future__ import annotations
