@@ -23,8 +23,10 @@ def strips(scene: Any) -> Any:
     sizes they keep gigabytes of frames that a render never asks for again.
     """
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    editor.use_cache_raw = False
-    editor.use_cache_final = False
+    for name in ("use_cache_raw", "use_cache_final"):
+        # Only where it is on: Blender 5.2 in a window crashes when it is set in a file just opened.
+        if getattr(editor, name):
+            setattr(editor, name, False)
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
