@@ -206,3 +206,13 @@ def test_building_again_replaces_its_own_and_nothing_else():
 def test_unknown_sides_and_engines_are_refused(bad):
     with pytest.raises(OptionError, match="choose"):
         _build(**bad)
+
+
+def test_building_again_and_again_leaves_one_head_on_the_turntable():
+    for _ in range(3):
+        hologram = _build()
+        head = bpy.data.objects[hologram.head]
+        assert head.parent.name == hologram.turntable
+        objects = [obj.name for obj in bpy.data.collections[hologram.collection].objects]
+        assert sorted(objects) == sorted(set(objects))
+        assert [name for name in objects if "Head" in name] == [head.name]

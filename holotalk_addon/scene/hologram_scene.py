@@ -184,6 +184,11 @@ def _hand_over(former: Any, head_object: Any) -> None:
         taken = head_object.data.shape_keys.animation_data_create()
         taken.action = animation.action
         taken.action_slot = animation.action_slot
+    for collection in former.users_collection:
+        # By hand: Blender 5.2 would list the new head twice where it is already.
+        if head_object.name not in collection.objects:
+            collection.objects.link(head_object)
+        collection.objects.unlink(former)
     former.user_remap(head_object)
 
 
