@@ -265,6 +265,20 @@ def _speed(tools: pipeline.Tools) -> None:
         f"{turntable / motion.frames:.2f} s a frame; four cameras rendered plainly for every frame: "
         f"{plain:.1f} s; ratio {turntable / plain:.2f}."
     )
+    _enabling()
+
+
+def _enabling() -> None:
+    """How long Blender takes to enable the add-on: in processes of their own, where nothing is loaded yet."""
+    code = (
+        "import time\nimport bpy\nbegan = time.perf_counter()\n"
+        "import holotalk_addon\nholotalk_addon.register()\nprint('SECONDS', time.perf_counter() - began)"
+    )
+    found = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        found += [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("SECONDS")]
+    print(f"\nEnabling the add-on: {np.median(found):.3f} s, the median of five.")
 
 
 def _plain_renders(hologram: Any, folder: Path) -> None:

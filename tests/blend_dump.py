@@ -9,6 +9,7 @@ PASSING = {
     "rna_type", "users", "session_uid", "is_updated", "is_updated_data", "tag", "original", "is_evaluated",
     "is_embedded_data", "is_runtime_data", "preview", "holotalk", "id_type", "library_weak_reference",
     "enabled", "is_unavailable", "is_inactive", "is_icon_visible",  # of a node's sockets: set when drawn
+    "storage_type",  # of an attribute: how Blender 5.2 keeps it in memory, changed by reading it
     "particle_edit",  # names the active object, and forgets it on undo
     "depsgraph", "use_extra_user", "bindcode", "bl_rna",
 }  # fmt: skip

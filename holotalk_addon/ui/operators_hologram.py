@@ -18,13 +18,14 @@ from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
 from .settings import (
     adopt_look,
-    copy_settings,
     current_settings,
     layout_of,
     look_of,
     motion_of,
     read_gaze,
+    read_settings,
     settings_of,
+    write_settings,
 )
 from .viewport import bring_back, show_front, show_hologram, views_of
 
@@ -90,6 +91,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         settings = settings_of(self._scene)
         first = hologram_scene() is None
         take_faces(settings, self._photo, result.photo, result.faces)
+        values = read_settings(settings)
         build_hologram(
             result.head,
             layout_of(settings),
@@ -100,7 +102,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         )
         scene = hologram_scene()
         if first:
-            copy_settings(settings, scene.holotalk)
+            write_settings(values, scene.holotalk)
         scene.holotalk.video_look = ""
         read_gaze(scene.holotalk)
         if first and context.window is not None:

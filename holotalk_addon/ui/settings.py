@@ -345,24 +345,37 @@ def read_gaze(settings: Any) -> None:
         own.copying = False
 
 
-def copy_settings(source: Any, target: Any) -> None:
-    """Copy all settings from one scene's to another's, without their update functions."""
+def read_settings(settings: Any) -> dict[str, Any]:
+    """All settings as plain values: the scene that holds them may go, and their memory with it."""
+    values = {name: _plain(getattr(settings, name)) for name in _names(settings) if name != "faces"}
+    values["faces"] = [
+        {name: _plain(getattr(face, name)) for name in _names(face)} for face in settings.faces
+    ]
+    return values
+
+
+def write_settings(values: dict[str, Any], settings: Any) -> None:
+    """Give settings these values, without their update functions."""
     own = session.current()
     own.copying = True
     try:
-        for name in _names(source):
+        for name, value in values.items():
             if name != "faces":
-                setattr(target, name, getattr(source, name))
+                setattr(settings, name, value)
         # Last: a new photo forgets them.
-        target.faces.clear()
-        for face in source.faces:
-            copy = target.faces.add()
-            for name in _names(face):
-                setattr(copy, name, getattr(face, name))
+        settings.faces.clear()
+        for face in values["faces"]:
+            item = settings.faces.add()
+            for name, value in face.items():
+                setattr(item, name, value)
         for name in ("face_number", "looked_at", "photo_warnings"):
-            setattr(target, name, getattr(source, name))
+            setattr(settings, name, values[name])
     finally:
         own.copying = False
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if hasattr(value, "foreach_get") or hasattr(value, "to_tuple") else value
 
 
 def _names(group: Any) -> Iterator[str]:
