@@ -463,6 +463,8 @@ def export(s: Session) -> Steps:
 def save_and_reopen(s: Session) -> Steps:
     """The settings and the hologram are in the .blend."""
     file = HOME / "Documents" / "hologram.blend"
+    with in_window(viewport(), region=region(viewport(), "WINDOW")):
+        bpy.ops.holotalk.show_hologram("INVOKE_DEFAULT")  # the pyramid was shown last
     kept = (settings().photo, settings().motion, settings().seconds, settings().size)
     with in_window():
         bpy.ops.wm.save_as_mainfile(filepath=str(file))
