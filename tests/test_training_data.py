@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training data: real renders of a few people, their truth, and what stops, damages or shares the work."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -473,12 +474,17 @@ def alone(tmp_path_factory):
 
 def wait_for_part(folder, process):
     """Until somebody has been rendered."""
+    wait_until(lambda: any((folder / "unfinished").glob("person_*.npz")), process)
+
+
+def wait_until(done, process):
+    """Until ``done()``, which takes a running process."""
     for _ in range(6000):
-        if any((folder / "unfinished").glob("person_*.npz")):
+        if done():
             return
-        assert process.poll() is None, "it ended before anybody was rendered"
+        assert process.poll() is None, "it ended too soon"
         time.sleep(0.05)
-    raise AssertionError("nobody was rendered")
+    raise AssertionError("nothing came of it in five minutes")
 
 
 @pytest.mark.slow
@@ -519,19 +525,23 @@ def test_two_workers_of_which_one_is_killed_lose_nothing(alone, tmp_path):
 
 @pytest.mark.slow
 def test_the_workers_of_a_scheduler_render_the_same(alone, tmp_path):
-    distributed = pytest.importorskip(
-        "distributed", reason="Dask's distributed is not installed (extra 'data')"
-    )
-    folder = tmp_path / "data"
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0
-    ) as cluster:
-        subprocess.run(
-            command(folder, "--scheduler", cluster.scheduler_address),
-            env=ENVIRONMENT,
-            check=True,
-            timeout=600,
-        )
+    pytest.importorskip("distributed", reason="Dask's distributed is not installed (extra 'data')")
+    folder, place = tmp_path / "data", tmp_path / "scheduler.json"
+    options = ["--scheduler-file", str(place), "--no-dashboard"]
+    dask = [sys.executable, "-m", "dask"]
+    with contextlib.ExitStack() as stack:
+
+        def start(what, *words):
+            process = subprocess.Popen([*dask, what, *words, *options], env=ENVIRONMENT)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            return process
+
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        wait_until(place.is_file, scheduler)
+        start("worker", "--nthreads", "1")
+        address = json.loads(place.read_text())["address"]
+        subprocess.run(command(folder, "--scheduler", address), env=ENVIRONMENT, check=True, timeout=600)
     assert files(folder) == alone
 
 
@@ -602,6 +612,18 @@ def test_a_card_of_something_else(cli, tmp_path):
     done = cli("render-data", "-o", tmp_path, "-n", "5")
     assert done.returncode == 2
     assert "no card of training data" in done.stderr
+
+
+def test_where_blender_is_loaded_no_workers_are_started(shared, tmp_path):
+    """They would find another `bpy` in the folders that they inherit, and fail."""
+    from holotalk_addon import training_data
+
+    said = []
+    order = training_data.make_order("holotalk", SEED)
+    card = training_data.render_data(order, tmp_path, 5, workers=2, say=said.append)
+    assert card.complete
+    assert shared == [0]
+    assert any("one process" in sentence for sentence in said)
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch):

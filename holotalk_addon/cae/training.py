@@ -125,6 +125,7 @@ def train(
         initial_epoch=state.epoch,
         epochs=options.epochs,
         callbacks=callbacks,
+        shuffle=False,  # the samples shuffle themselves, by seed and epoch: Keras would by its own state
         verbose=0,
     )
     return keeper.state

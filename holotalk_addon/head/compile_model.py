@@ -443,15 +443,16 @@ def _cast(
 
 
 def _fill_owner(owner: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give pixels just outside the head the triangle of the nearest covered pixel of their row."""
-    result = owner.copy()
+    """Give pixels beside the head the triangle of the first or last covered pixel of their row."""
+    covered = owner >= 0
     columns = np.arange(owner.shape[1])
-    for row in range(owner.shape[0]):
-        covered = np.flatnonzero(owner[row] >= 0)
-        if len(covered):
-            nearest = covered[np.abs(columns[:, None] - covered[[0, -1]]).argmin(axis=1) * (len(covered) - 1)]
-            result[row] = np.where(owner[row] >= 0, owner[row], owner[row, nearest])
-    return result
+    first, last = (
+        covered.argmax(axis=1)[:, None],
+        (covered.shape[1] - 1 - covered[:, ::-1].argmax(axis=1))[:, None],
+    )
+    nearest = np.where(np.abs(columns - first) <= np.abs(columns - last), first, last)
+    beside = ~covered & covered.any(axis=1, keepdims=True)
+    return np.where(beside, np.take_along_axis(owner, nearest, axis=1), owner)
 
 
 def _closest_on_surface(

@@ -51,7 +51,7 @@ class RenderedPerson:
 
     def posed(self, model: HeadModel) -> NDArray[np.float64]:
         """(V, 3) metres, head axes, with the expression."""
-        return np.asarray(self.vertices + np.tensordot(self.expression, model.expression_basis, axes=1))
+        return np.asarray(self.vertices + _mixed(self.expression, model.expression_basis))
 
     def in_camera(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) head axes -> camera axes, metres."""
@@ -81,17 +81,23 @@ def rendered_people(
     base = bust.carry(mesh.vertices)
     head = bust.above_cut > 0.6
     for weights in targets.random_people(count, rng):
-        shape = base + np.tensordot(weights, targets.deltas, axes=1)
+        shape = base + _mixed(weights, targets.deltas)
         shape = align_similarity(shape[head], model.mean[head], shape)
         expression = rng.uniform(0, 0.7, 52) * (rng.random(52) < 0.1)
         rotation = rotation_from_angles(rng.normal(0, 14), rng.normal(0, 7), rng.normal(0, 5))
-        posed = shape + np.tensordot(expression, model.expression_basis, axes=1)
+        posed = shape + _mixed(expression, model.expression_basis)
         at = posed @ rotation.T + np.array([0.0, 0.0, -DISTANCE_M])
         picture, raster = _paint(model, posed, at, rng)
         face = CAMERA.project(at[model.region("face") > 0.5])
         middle, side = (face.min(axis=0) + face.max(axis=0)) / 2, float(np.ptp(face, axis=0).max())
         points, score = fit_mesh(network, picture, middle, 1.5 * side)
         yield RenderedPerson(shape, expression, rotation, picture, raster, points, score)
+
+
+def _mixed(weights: NDArray[np.float64], shapes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(V, 3) the weighted sum of (K, V, 3) shapes, of which most weigh nothing, in the shapes' precision."""
+    used = np.flatnonzero(weights)
+    return np.asarray(np.tensordot(weights[used].astype(shapes.dtype), shapes[used], axes=1))
 
 
 def _paint(

@@ -197,15 +197,24 @@ def _hair_room(
     model: HeadModel, helper: NDArray[np.float32], faces: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """(V,) distance to the helper's surface, 1 in the middle of the scalp's; within 0.5 ... 1.7."""
-    from scipy.spatial import cKDTree
-
     t = (np.arange(6) + 0.5) / 6
     a, b = (g.ravel()[:, None, None] for g in np.meshgrid(t, t))
     c = helper[faces].transpose(1, 0, 2)
     samples = (1 - a) * ((1 - b) * c[0] + b * c[1]) + a * ((1 - b) * c[3] + b * c[2])
-    distance, _ = cKDTree(samples.reshape(-1, 3)).query(model.mean)
+    distance = _distance(model.mean, samples.reshape(-1, 3))
     middle = float(np.median(distance[model.region("scalp") > 0.9]))
     return np.clip(distance / middle, 0.5, 1.7).astype(np.float32)
+
+
+def _distance(points: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N,) from each of (N, 3) points to the nearest of (M, 3) others. Blender's Python has no SciPy."""
+    to = others.astype(np.float64)
+    squares = (to**2).sum(axis=1)
+    nearest = [
+        ((part**2).sum(axis=1) + (squares - 2 * part @ to.T).min(axis=1))
+        for part in np.array_split(points.astype(np.float64), 1 + len(points) // 256)
+    ]
+    return np.asarray(np.sqrt(np.maximum(np.concatenate(nearest), 0)))
 
 
 def _quad_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
