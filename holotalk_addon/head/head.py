@@ -14,6 +14,26 @@ one material slot in Blender."""
 
 
 @dataclass(frozen=True)
+class Hair:
+    """Hair, a beard or headwear as a volume of its own, in head axes like :class:`Head`. It is of the
+    neutral face and does not move with expressions.
+    """
+
+    vertices: NDArray[np.float32]
+    """(V, 3) metres."""
+    polygons: NDArray[np.int32]
+    """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
+    polygon_uvs: NDArray[np.float32]
+    """(F, 4, 2) texture coordinates of the corners, u right, v up, 0..1 (unused corner: 0)."""
+    soft: NDArray[np.bool_]
+    """(F,) polygons whose texture is see-through in places (the edges); all others are opaque."""
+    fade: NDArray[np.float32]
+    """(V,) 1 on the head, falling to 0 at the cut of the bust, as :attr:`Head.fade`."""
+    texture: NDArray[np.uint8]
+    """(S, S, 4) sRGB and alpha, first row on top (v = 1)."""
+
+
+@dataclass(frozen=True)
 class Head:
     """A fitted, textured head in head axes (see the package): metres, x to the person's left,
     y up, z out of the face, origin on the turning axis at the height of the eyes.
@@ -37,6 +57,8 @@ class Head:
     """(V,) 1 on the head, falling to 0 at the cut of the bust: brightness in the hologram."""
     texture: NDArray[np.uint8]
     """(S, S, 4) sRGB and alpha, first row on top (v = 1). Alpha is below 255 on the lashes only."""
+    hair: Hair | None = None
+    """What stands off the head; None where that is nothing, or not known."""
 
     def posed_vertices(self) -> NDArray[np.float32]:
         """(V, 3) metres: the face with the photo's expression."""
