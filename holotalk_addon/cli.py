@@ -21,7 +21,7 @@ from typing import Any
 
 from . import __version__
 from .errors import HoloTalkError, OptionError, explain
-from .outputs import check_output, check_results_folder, spare, write_text
+from .outputs import beside_obj, check_output, check_results_folder, spare, write_text
 
 _VIDEO = (".mp4", ".png")
 _EXPORTS = (".glb", ".obj", ".ply", ".blend")
@@ -422,8 +422,7 @@ def _export(options: argparse.Namespace) -> int:
     from . import pipeline
 
     check_output(options.output, _EXPORTS)
-    texture = "_".join(options.output.stem.split()) + "_texture.png"  # what an .obj brings along
-    spare(options.photo, options.output.with_name(texture))
+    spare(options.photo, *beside_obj(options.output))
     person, stages = _person(options)
     try:
         pipeline.new_file()

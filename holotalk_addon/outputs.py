@@ -111,6 +111,18 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
 
 
+def beside_obj(path: Path) -> tuple[Path, Path, Path]:
+    """What an ``.obj`` brings along: materials, texture of the head, texture of the hair (if any)."""
+    # Spaces end a file's name for some readers of OBJ.
+    stem = "_".join(path.stem.split()) or "head"
+    # Not <stem>.png: that may well be the photo.
+    return (
+        path.with_name(f"{stem}.mtl"),
+        path.with_name(f"{stem}_texture.png"),
+        path.with_name(f"{stem}_hair_texture.png"),
+    )
+
+
 def spare(photo: Path, *outputs: Path) -> None:
     """Complain where a result would take the photo's place.
 

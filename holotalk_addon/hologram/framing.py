@@ -72,12 +72,23 @@ def slopes_at(points: NDArray[np.floating[Any]], yaw: float, distance: float) ->
 
 
 def lit_points(head: Head) -> NDArray[np.float32]:
-    """(N, 3) the posed vertices that can be seen: all corners of polygons that the fade leaves lit."""
-    corners = head.polygons
-    lit = (head.fade[np.maximum(corners, 0)] > 0) & (corners >= 0)
-    used = np.unique(corners[lit.any(axis=1)])
-    points: NDArray[np.float32] = head.posed_vertices()[used[used >= 0]]
-    return points
+    """(N, 3) the posed vertices that can be seen, hair included: all corners of polygons that the fade leaves
+    lit.
+    """
+    points = _lit(head.posed_vertices(), head.polygons, head.fade)
+    if head.hair is None:
+        return points
+    hair = _lit(head.hair.vertices, head.hair.polygons, head.hair.fade)
+    return np.concatenate([points, hair])
+
+
+def _lit(
+    points: NDArray[np.float32], polygons: NDArray[np.int32], fade: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    lit = (fade[np.maximum(polygons, 0)] > 0) & (polygons >= 0)
+    used = np.unique(polygons[lit.any(axis=1)])
+    seen: NDArray[np.float32] = points[used[used >= 0]]
+    return seen
 
 
 def frame_panel(

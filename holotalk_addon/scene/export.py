@@ -7,8 +7,9 @@ All but the .blend have y up and the face toward +z, in metres, and leave the fa
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,22 @@ from ..errors import MissingPartError, OptionError
 from ..head.head import PARTS, Head
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import LoopMotion, loop_motion
-from ..outputs import replacing
+from ..outputs import beside_obj, replacing
 from .axes import from_blender
-from .head_object import gather
+from .hair_object import SOFT_SLOT, find_hair
 from .hologram_scene import HologramScene, build_hologram, make_black_world, make_scene
 from .materials import EXPORT_ROUGHNESS, LASHES, lit_for_export
+from .mesh import gather
 from .quiet import quiet
 from .render import temporary_head
 
 EXTENSIONS = (".glb", ".obj", ".ply", ".blend")
 PLY_SUBDIVISION = 2
 """A PLY carries its colours on its vertices: it needs many to show a face."""
+PLY_MOST_HAIR = 100_000
+"""Polygons that hair may be subdivided into for that."""
+HAIR, HAIR_EDGE = "HoloTalk_Hair", "HoloTalk_Hair_Edge"
+"""Hair's materials in an OBJ."""
 
 
 def check_export_path(path: Path) -> None:
@@ -52,9 +58,13 @@ def export_head(
 ) -> list[Path]:
     """Write a head to ``path``; its extension chooses the format.
 
-    - ``.glb``: neutral face, 52 named shape keys weighted at the photo's expression, texture.
-    - ``.obj``: the photo's expression; ``<name>.mtl`` and ``<name>_texture.png`` lie beside it.
-    - ``.ply``: the photo's expression, subdivided, coloured vertices, binary.
+    Hair is a node, an object or a part of its own there, after the head.
+
+    - ``.glb``: neutral face, 52 named shape keys weighted at the photo's expression, textures.
+    - ``.obj``: the photo's expression; ``<name>.mtl`` and ``<name>_texture.png`` lie beside it, and
+      ``<name>_hair_texture.png`` for hair.
+    - ``.ply``: the photo's expression, subdivided, coloured vertices, binary. Few programs show the alpha
+      of a PLY: of the edges of hair it holds what is more solid than clear.
     - ``.blend``: builds the hologram into the open file (``layout`` and ``motion``, or the defaults)
       and saves the whole of it.
 
@@ -116,8 +126,9 @@ def _alone_in_scene(head: Head) -> Iterator[tuple[Any, Any]]:
     with temporary_head(head) as (obj, collection):
         scene = make_scene("HoloTalk Export", (64, 64), loop_motion("still"), "workbench", make_black_world())
         scene.collection.children.link(collection)
-        for modifier in obj.modifiers:
-            modifier.show_viewport = modifier.show_render = False
+        for each in (obj, *obj.children):
+            for modifier in each.modifiers:
+                modifier.show_viewport = modifier.show_render = False
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             yield obj, scene
 
@@ -129,7 +140,8 @@ def _export_glb(head: Head, path: Path) -> None:
         )
     with ExitStack() as stack:
         obj, _ = stack.enter_context(_alone_in_scene(head))
-        stack.enter_context(lit_for_export(list(obj.data.materials)))
+        materials = [material for each in (obj, *obj.children) for material in each.data.materials]
+        stack.enter_context(lit_for_export(materials))
         beside = stack.enter_context(replacing(path))
         stack.enter_context(quiet())
         bpy.ops.export_scene.gltf(
@@ -149,97 +161,180 @@ def _export_glb(head: Head, path: Path) -> None:
         )
 
 
-def _corners(head: Head) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    used = head.polygons >= 0
-    numbers = np.full(head.polygons.shape, -1, dtype=np.int64)
-    numbers[used] = np.arange(int(used.sum()))
-    return used, numbers
-
-
 def _export_obj(head: Head, path: Path) -> list[Path]:
-    # Spaces end a file's name for some readers of OBJ.
-    stem = "_".join(path.stem.split()) or "head"
-    # Not <stem>.png: that may well be the photo.
-    picture, materials = path.with_name(f"{stem}_texture.png"), path.with_name(f"{stem}.mtl")
-    buffer = io.BytesIO()
-    Image.fromarray(head.texture).save(buffer, "PNG")
-    soft = bool((head.texture[..., 3] < 255).any())
-    # Each of the three is complete before it takes its place, the one that names the others last.
+    materials, picture, hair_picture = beside_obj(path)
+    textures = [(picture, head.texture)]
+    if head.hair is not None:
+        textures.append((hair_picture, head.hair.texture))
+    # Each is complete before it takes its place, the one that names the others last.
     with ExitStack() as stack:
         stack.enter_context(replacing(path)).write_text(_obj(head, materials.name), encoding="utf-8")
-        stack.enter_context(replacing(materials)).write_text(_mtl(picture.name, soft), encoding="utf-8")
-        stack.enter_context(replacing(picture)).write_bytes(buffer.getvalue())
-    return [path, materials, picture]
+        mtl = _mtl(head, picture.name, hair_picture.name)
+        stack.enter_context(replacing(materials)).write_text(mtl, encoding="utf-8")
+        for place, texture in textures:
+            buffer = io.BytesIO()
+            Image.fromarray(texture).save(buffer, "PNG")
+            stack.enter_context(replacing(place)).write_bytes(buffer.getvalue())
+    return [path, materials, *(place for place, _ in textures)]
 
 
 def _obj(head: Head, library: str) -> str:
-    used, numbers = _corners(head)
     lines = ["# A head by HoloTalk: metres, y up, the face toward +z", f"mtllib {library}", "o HoloTalk_Head"]
-    lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in head.posed_vertices().tolist()]
-    lines += [f"vt {u:.6f} {v:.6f}" for u, v in head.polygon_uvs[used].tolist()]
-    lines.append("s 1")
-    for part, name in enumerate(PARTS):
-        rows = np.flatnonzero(head.polygon_parts == part)
-        if len(rows):
-            lines += [f"g {name}", f"usemtl HoloTalk_{name.capitalize()}"]
-        for row in rows:
-            pairs = zip(head.polygons[row].tolist(), numbers[row].tolist(), strict=True)
-            lines.append("f " + " ".join(f"{v + 1}/{t + 1}" for v, t in pairs if v >= 0))
+    groups = [
+        (name, f"HoloTalk_{name.capitalize()}", head.polygon_parts == k) for k, name in enumerate(PARTS)
+    ]
+    lines += _obj_part(head.posed_vertices(), head.polygons, head.polygon_uvs, groups, (1, 1))
+    if head.hair is not None:
+        hair = head.hair
+        lines.append("o HoloTalk_Hair")
+        groups = [("hair", HAIR, ~hair.soft), ("hair_edge", HAIR_EDGE, hair.soft)]
+        first = (1 + len(head.vertices), 1 + int((head.polygons >= 0).sum()))
+        lines += _obj_part(hair.vertices, hair.polygons, hair.polygon_uvs, groups, first)
     return "\n".join(lines) + "\n"
 
 
-def _mtl(picture: str, soft: bool) -> str:
+def _obj_part(
+    points: NDArray[np.float32],
+    polygons: NDArray[np.int32],
+    polygon_uvs: NDArray[np.float32],
+    groups: Sequence[tuple[str, str, NDArray[np.bool_]]],
+    first: tuple[int, int],
+) -> list[str]:
+    """The lines of one object.
+
+    Args:
+        points: (V, 3) metres.
+        polygons: (F, 4) indices into ``points``, -1 last in a triangle.
+        polygon_uvs: (F, 4, 2).
+        groups: name, material and (F,) polygons of each.
+        first: the numbers of the first vertex and of the first UV in the file.
+
+    """
+    used = polygons >= 0
+    numbers = np.full(polygons.shape, -1, dtype=np.int64)
+    numbers[used] = np.arange(int(used.sum()))
+    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in points.tolist()]
+    lines += [f"vt {u:.6f} {v:.6f}" for u, v in polygon_uvs[used].tolist()]
+    lines.append("s 1")
+    for name, material, members in groups:
+        rows = np.flatnonzero(members)
+        if len(rows):
+            lines += [f"g {name}", f"usemtl {material}"]
+        for row in rows:
+            pairs = zip(polygons[row].tolist(), numbers[row].tolist(), strict=True)
+            lines.append("f " + " ".join(f"{v + first[0]}/{t + first[1]}" for v, t in pairs if v >= 0))
+    return lines
+
+
+def _mtl(head: Head, picture: str, hair_picture: str) -> str:
+    soft = bool((head.texture[..., 3] < 255).any())
+    materials = [
+        (f"HoloTalk_{name.capitalize()}", picture, soft and part == LASHES) for part, name in enumerate(PARTS)
+    ]
+    if head.hair is not None:
+        materials += [(HAIR, hair_picture, False), (HAIR_EDGE, hair_picture, True)]
     lines = ["# Materials of a head by HoloTalk"]
-    for part, name in enumerate(PARTS):
+    for name, texture, see_through in materials:
         lines += [
-            f"newmtl HoloTalk_{name.capitalize()}",
+            f"newmtl {name}",
             "Ka 0 0 0",
             "Kd 1 1 1",
             "Ks 0 0 0",
             f"Pr {EXPORT_ROUGHNESS}",
             "illum 1",
-            f"map_Kd {picture}",
+            f"map_Kd {texture}",
         ]
-        if soft and part == LASHES:
-            lines.append(f"map_d -imfchan m {picture}")
+        if see_through:
+            lines.append(f"map_d -imfchan m {texture}")
     return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class _Solid:
+    """A mesh with coloured vertices, in head axes."""
+
+    points: NDArray[np.float32]
+    """(V, 3) metres."""
+    normals: NDArray[np.float32]
+    """(V, 3)."""
+    colours: NDArray[np.uint8]
+    """(V, 4) sRGB and alpha."""
+    polygons: list[NDArray[np.int32]]
+    """(F, corners) vertex indices, for each number of corners."""
 
 
 def _ply(head: Head) -> bytes:
     with _alone_in_scene(head) as (obj, scene):
-        subdivision = obj.modifiers["Subdivision"]
-        subdivision.levels, subdivision.show_viewport = PLY_SUBDIVISION, True
-        layer = scene.view_layers[0]
-        layer.update()
-        evaluated = obj.evaluated_get(layer.depsgraph)
-        mesh = evaluated.to_mesh()
-        points = gather(mesh.vertices, "co", 3, np.float32)
-        normals = gather(mesh.vertex_normals, "vector", 3, np.float32)
-        corners = gather(mesh.loops, "vertex_index", 1, np.int32).ravel()
-        starts = gather(mesh.polygons, "loop_start", 1, np.int32).ravel()
-        counts = gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
-        uvs = gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
-        evaluated.to_mesh_clear()
-    colours = _vertex_colours(head.texture, corners, uvs, len(points))
+        solids = [_solid(obj, obj.modifiers["Subdivision"], PLY_SUBDIVISION, head.texture, scene)]
+        hair = find_hair(obj)
+        if head.hair is not None and hair is not None:
+            # More vertices for the colours, but the shape as it is; it may have many as it is.
+            subdivision = hair.modifiers.new("Subdivision", "SUBSURF")
+            subdivision.subdivision_type, subdivision.uv_smooth = "SIMPLE", "NONE"
+            finer = int(np.log(PLY_MOST_HAIR / max(1, len(head.hair.polygons))) / np.log(4.0))
+            level = min(max(finer, 0), PLY_SUBDIVISION)
+            solids.append(_solid(hair, subdivision, level, head.hair.texture, scene))
     fields = [(f, "<f4") for f in ("x", "y", "z", "nx", "ny", "nz")]
     fields += [(f, "u1") for f in ("red", "green", "blue", "alpha")]
-    table = np.zeros(len(points), dtype=fields)
-    for k, name in enumerate("xyz"):
-        table[name] = from_blender(points)[:, k]
-        table[f"n{name}"] = from_blender(normals)[:, k]
-    for k, name in enumerate(("red", "green", "blue", "alpha")):
-        table[name] = colours[:, k]
+    tables: list[NDArray[Any]] = []
+    faces, points, polygons_written = bytearray(), 0, 0
+    for solid in solids:
+        table = np.zeros(len(solid.points), dtype=fields)
+        for k, name in enumerate("xyz"):
+            table[name] = solid.points[:, k]
+            table[f"n{name}"] = solid.normals[:, k]
+        for k, name in enumerate(("red", "green", "blue", "alpha")):
+            table[name] = solid.colours[:, k]
+        tables.append(table)
+        for polygons in solid.polygons:
+            corners = polygons.shape[1]
+            face = np.zeros(len(polygons), dtype=[("n", "u1"), ("v", "<i4", (corners,))])
+            face["n"], face["v"] = corners, polygons + points
+            faces += face.tobytes()
+            polygons_written += len(polygons)
+        points += len(table)
     header = ["ply", "format binary_little_endian 1.0", "comment A head by HoloTalk: metres, y up"]
-    header.append(f"element vertex {len(points)}")
+    header.append(f"element vertex {points}")
     header += [f"property {'float' if kind == '<f4' else 'uchar'} {name}" for name, kind in fields]
-    header += [f"element face {len(counts)}", "property list uchar int vertex_indices", "end_header", ""]
-    faces = bytearray()
+    header += [f"element face {polygons_written}", "property list uchar int vertex_indices", "end_header", ""]
+    return "\n".join(header).encode("ascii") + b"".join(t.tobytes() for t in tables) + bytes(faces)
+
+
+def _solid(obj: Any, subdivision: Any, level: int, texture: NDArray[np.uint8], scene: Any) -> _Solid:
+    """An object as its subdivision makes it. Polygons in the slot of soft hair that are more clear than solid
+    are left out."""
+    subdivision.levels, subdivision.show_viewport = level, level > 0
+    layer = scene.view_layers[0]
+    layer.update()
+    evaluated = obj.evaluated_get(layer.depsgraph)
+    mesh = evaluated.to_mesh()
+    points = gather(mesh.vertices, "co", 3, np.float32)
+    normals = gather(mesh.vertex_normals, "vector", 3, np.float32)
+    corners = gather(mesh.loops, "vertex_index", 1, np.int32).ravel()
+    starts = gather(mesh.polygons, "loop_start", 1, np.int32).ravel()
+    counts = gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
+    slots = gather(mesh.polygons, "material_index", 1, np.int32).ravel()
+    uvs = gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
+    evaluated.to_mesh_clear()
+    colours = _vertex_colours(texture, corners, uvs, len(points))
+    kept = np.ones(len(counts), dtype=bool)
+    if obj.parent is not None:
+        alpha = np.add.reduceat(colours[corners, 3].astype(np.float64), starts) / counts
+        kept = (slots != SOFT_SLOT) | (alpha >= 128)
+    polygons = []
     for count in np.unique(counts):  # subdivided, they are all quads; a bare mesh has triangles too
-        rows = starts[counts == count][:, None] + np.arange(count)
-        face = np.zeros(len(rows), dtype=[("n", "u1"), ("v", "<i4", (int(count),))])
-        face["n"], face["v"] = count, corners[rows]
-        faces += face.tobytes()
-    return "\n".join(header).encode("ascii") + table.tobytes() + bytes(faces)
+        rows = starts[(counts == count) & kept][:, None] + np.arange(count)
+        polygons.append(corners[rows])
+    used = np.zeros(len(points), dtype=bool)
+    for rows in polygons:
+        used[rows] = True
+    number = np.cumsum(used, dtype=np.int32) - 1
+    return _Solid(
+        from_blender(points)[used],
+        from_blender(normals)[used],
+        colours[used],
+        [number[rows] for rows in polygons],
+    )
 
 
 def _vertex_colours(

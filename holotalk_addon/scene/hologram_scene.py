@@ -16,6 +16,7 @@ from ..hologram.framing import frame_panel, lit_points
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from . import compat
+from .hair_object import find_hair, hair_objects
 from .head_object import make_head_object, read_head, use_plain_names
 from .own import (
     EMPTY_ROLE,
@@ -85,9 +86,9 @@ def build_hologram(
 ) -> HologramScene:
     """Build the hologram into the open file; all else in it is left alone.
 
-    The head of a former hologram is replaced, its scenes, cameras and turntable are used again: what a
-    user has added to them stays. A former head that the user renamed or copied is the user's: it stays too,
-    hidden, in a collection of the hologram's scene.
+    The head of a former hologram is replaced with its hair, its scenes, cameras and turntable are used again:
+    what a user has added to them stays. A former head or hair that the user renamed or copied is the user's:
+    it stays too, hidden, in a collection of the hologram's scene.
 
     Args:
         head: The person.
@@ -108,17 +109,27 @@ def build_hologram(
         if collection is None:
             collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
         former = [obj for obj in collection.objects if role_of(obj) == "head"]
+        former_hair = hair_objects(collection)
         head_object = make_head_object(head, collection)
         hologram = _arrange(head_object, collection, layout, motion, sides, engine)
     except BaseException:
         remove_since(before)
         raise
+    scene, hair = bpy.data.scenes[hologram.hologram], find_hair(head_object)
+    for obj in former_hair:
+        if is_own(obj) and (obj.parent not in former or is_own(obj.parent)):
+            # What hangs on the hair hangs on the head where there is no hair any more.
+            _replace(obj, hair or head_object)
+        else:
+            if is_own(obj):  # it goes with a head of the user's
+                obj.name = f"{obj.parent.name} Hair"
+            _set_aside(obj, collection, scene)
     for obj in former:
         if is_own(obj):
-            _hand_over(obj, head_object)
-            remove_object(obj)
+            _hand_over_keys(obj, head_object)
+            _replace(obj, head_object)
         else:
-            _set_aside(obj, collection, bpy.data.scenes[hologram.hologram])
+            _set_aside(obj, collection, scene)
     use_plain_names(head_object)
     remove_empty()
     return replace(hologram, head=head_object.name)
@@ -176,24 +187,28 @@ def _check(sides: str, engine: str) -> None:
         raise OptionError(f"There is no engine '{engine}': choose auto, workbench, eevee or cycles.")
 
 
-def _hand_over(former: Any, head_object: Any) -> None:
-    """What refers to the former head (children, constraints) refers to the new one; so do the keyframes of
-    the sliders."""
+def _hand_over_keys(former: Any, head_object: Any) -> None:
+    """The keyframes of the former head's sliders are the new one's."""
     animation = former.data.shape_keys.animation_data if former.data.shape_keys else None
     if animation is not None and animation.action is not None:
         taken = head_object.data.shape_keys.animation_data_create()
         taken.action = animation.action
         taken.action_slot = animation.action_slot
+
+
+def _replace(former: Any, obj: Any) -> None:
+    """Remove a former object; what refers to it (children, constraints) refers to the new one."""
     for collection in former.users_collection:
-        # By hand: Blender 5.2 would list the new head twice where it is already.
-        if head_object.name not in collection.objects:
-            collection.objects.link(head_object)
+        # By hand: Blender 5.2 would list the new one twice where it is already.
+        if obj.name not in collection.objects:
+            collection.objects.link(obj)
         collection.objects.unlink(former)
-    former.user_remap(head_object)
+    former.user_remap(obj)
+    remove_object(former)
 
 
 def _set_aside(obj: Any, collection: Any, hologram: Any) -> None:
-    """Keep a former head that the user made his own: out of the picture, but in the file."""
+    """Keep a former head or hair that the user made his own: out of the picture, but in the file."""
     kept = hologram.collection.children.get(KEPT_NAME)
     if kept is None:
         kept = bpy.data.collections.new(KEPT_NAME)

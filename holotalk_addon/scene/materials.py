@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..head.head import PARTS, Head
 from . import compat
@@ -25,18 +26,35 @@ EXPORT_ROUGHNESS = 0.6
 LASHES = PARTS.index("lashes")
 
 
-def make_image(head: Head) -> Any:
-    """The head's texture as an image packed into the .blend."""
-    rows, columns = head.texture.shape[:2]
-    image = tag(bpy.data.images.new(IMAGE_NAME, columns, rows, alpha=True), "texture")
+def make_image(texture: NDArray[np.uint8], name: str, role: str) -> Any:
+    """A texture, (S, S, 4) sRGB and alpha with the first row on top, as an image packed into the .blend."""
+    rows, columns = texture.shape[:2]
+    image = tag(bpy.data.images.new(name, columns, rows, alpha=True), role)
     # Channel packed: colours under a soft lash are taken as they are, never divided by their alpha.
     image.alpha_mode = "CHANNEL_PACKED"
-    pixels = np.flipud(head.texture).astype(np.float32)  # Blender's first row is at the bottom
+    pixels = np.flipud(texture).astype(np.float32)  # Blender's first row is at the bottom
     pixels /= 255.0
     image.pixels.foreach_set(pixels.ravel())
     image.update()
     image.pack()
     return image
+
+
+def image_of(obj: Any) -> Any:
+    """The image that an object's materials are painted with, or None."""
+    for material in obj.data.materials:
+        node = material.node_tree.nodes.get("Texture") if material and material.node_tree else None
+        if node is not None and node.image is not None:
+            return node.image
+    return None
+
+
+def image_pixels(image: Any) -> NDArray[np.uint8]:
+    """(rows, columns, 4) sRGB and alpha of an image, first row on top: the inverse of :func:`make_image`."""
+    columns, rows = image.size
+    pixels = np.empty(rows * columns * 4, dtype=np.float32)
+    image.pixels.foreach_get(pixels)
+    return np.round(255.0 * np.flipud(pixels.reshape(rows, columns, 4))).astype(np.uint8)
 
 
 def make_materials(head: Head, image: Any) -> list[Any]:
@@ -50,8 +68,25 @@ def make_materials(head: Head, image: Any) -> list[Any]:
     ]
 
 
-def _hologram_material(name: str, image: Any, *, closed: bool, see_through: bool) -> Any:
-    """``closed``: a surface whose inside is only seen through the open bust, and stays black there."""
+def make_hair_materials(image: Any, name: str, edge_name: str) -> list[Any]:
+    """Hair's two materials: opaque, and with see-through edges of which only the outside is to be seen."""
+    edge = _hologram_material(edge_name, image, closed=False, see_through=True, one_sided=True)
+    return [_hologram_material(name, image, closed=True, see_through=False), edge]
+
+
+def _hologram_material(
+    name: str, image: Any, *, closed: bool, see_through: bool, one_sided: bool = False
+) -> Any:
+    """A material that shows the texture unlit, times the fade.
+
+    Args:
+        name: What it is called.
+        image: The texture.
+        closed: A surface whose inside is only seen through the open bust, and stays black there.
+        see_through: The texture's alpha counts.
+        one_sided: The inside of a see-through surface is not to be seen at all.
+
+    """
     material = tag(bpy.data.materials.new(name), "material")
     tree = compat.node_tree(material)
     nodes, links = tree.nodes, tree.links
@@ -63,23 +98,10 @@ def _hologram_material(name: str, image: Any, *, closed: bool, see_through: bool
     fade = nodes.new("ShaderNodeAttribute")
     fade.name, fade.attribute_name, fade.location = "Fade", FADE_ATTRIBUTE, (-700, -200)
     # The eye sees the square root of light (about): squared, the fade looks even.
-    even = nodes.new("ShaderNodeMath")
-    even.name, even.operation, even.location = "Even fade", "MULTIPLY", (-450, -200)
-    links.new(fade.outputs["Fac"], even.inputs[0])
-    links.new(fade.outputs["Fac"], even.inputs[1])
-    strength = even.outputs[0]
+    strength = _product(tree, "Even fade", (-450, -200), fade.outputs["Fac"], fade.outputs["Fac"])
+    outside = _outside(tree) if closed or one_sided else None
     if closed:
-        side = nodes.new("ShaderNodeNewGeometry")
-        side.name, side.location = "Side", (-700, -400)
-        outside = nodes.new("ShaderNodeMath")
-        outside.name, outside.operation, outside.location = "Outside", "SUBTRACT", (-450, -400)
-        outside.inputs[0].default_value = 1.0
-        links.new(side.outputs["Backfacing"], outside.inputs[1])
-        shown = nodes.new("ShaderNodeMath")
-        shown.name, shown.operation, shown.location = "Shown", "MULTIPLY", (-300, -300)
-        links.new(strength, shown.inputs[0])
-        links.new(outside.outputs[0], shown.inputs[1])
-        strength = shown.outputs[0]
+        strength = _product(tree, "Shown", (-300, -300), strength, outside)
     emission = nodes.new("ShaderNodeEmission")
     emission.name, emission.location = "Unlit", (-200, 0)
     links.new(texture.outputs["Color"], emission.inputs["Color"])
@@ -92,7 +114,10 @@ def _hologram_material(name: str, image: Any, *, closed: bool, see_through: bool
         clear.name, clear.location = "Clear", (-200, 150)
         mix = nodes.new("ShaderNodeMixShader")
         mix.name, mix.location = "Soft", (50, 0)
-        links.new(texture.outputs["Alpha"], mix.inputs[0])
+        alpha = texture.outputs["Alpha"]
+        if one_sided:  # Cycles does not cull
+            alpha = _product(tree, "Outer alpha", (-200, 300), alpha, outside)
+        links.new(alpha, mix.inputs[0])
         links.new(clear.outputs[0], mix.inputs[1])
         links.new(emission.outputs[0], mix.inputs[2])
         surface = mix.outputs[0]
@@ -101,8 +126,28 @@ def _hologram_material(name: str, image: Any, *, closed: bool, see_through: bool
     links.new(surface, output.inputs["Surface"])
     # Workbench draws the active image texture.
     nodes.active = texture
-    material.use_backface_culling = False
+    material.use_backface_culling = one_sided
     return material
+
+
+def _outside(tree: Any) -> Any:
+    """A socket that is 1 on the outside of a surface and 0 on its inside."""
+    side = tree.nodes.new("ShaderNodeNewGeometry")
+    side.name, side.location = "Side", (-700, -400)
+    outside = tree.nodes.new("ShaderNodeMath")
+    outside.name, outside.operation, outside.location = "Outside", "SUBTRACT", (-450, -400)
+    outside.inputs[0].default_value = 1.0
+    tree.links.new(side.outputs["Backfacing"], outside.inputs[1])
+    return outside.outputs[0]
+
+
+def _product(tree: Any, name: str, location: tuple[int, int], one: Any, other: Any) -> Any:
+    """A socket with the product of two."""
+    node = tree.nodes.new("ShaderNodeMath")
+    node.name, node.operation, node.location = name, "MULTIPLY", location
+    tree.links.new(one, node.inputs[0])
+    tree.links.new(other, node.inputs[1])
+    return node.outputs[0]
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from ..outputs import replacing
 from ..progress import Progress, silent
 from . import compat
+from .hair_object import find_hair
 from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
 from .own import own_blocks, remove_since, tag
@@ -90,11 +91,14 @@ def fast_way_holds(hologram: HologramScene) -> bool:
     if hologram.motion.kind != "turntable" or len(hologram.views) != 4:
         return False
     turntable, head = bpy.data.objects[hologram.turntable], bpy.data.objects[hologram.head]
-    blocks = [head, head.data, head.data.shape_keys, *(bpy.data.objects[c] for c in hologram.cameras)]
-    blocks += [turntable] if _curves_of(turntable) != 1 else []
+    blocks = _moving_blocks(hologram) + ([turntable] if _curves_of(turntable) != 1 else [])
     if any(_is_animated(block) for block in blocks):
         return False
-    if any("Unlit" not in material.node_tree.nodes for material in head.data.materials):
+    hair = find_hair(head)
+    materials = [*head.data.materials, *(hair.data.materials if hair is not None else ())]
+    if not all(
+        material and material.node_tree and "Unlit" in material.node_tree.nodes for material in materials
+    ):
         return False
     if not _cameras_are_quarter_turns_apart(hologram) or _others_in_view(hologram):
         return False
@@ -102,6 +106,16 @@ def fast_way_holds(hologram: HologramScene) -> bool:
     motion = hologram.motion
     frames = range(FIRST_FRAME, FIRST_FRAME + motion.frames)
     return all(abs(np.degrees(curve.evaluate(f)) - motion.yaw_at(f)) < 0.01 for f in frames)
+
+
+def _moving_blocks(hologram: HologramScene) -> list[Any]:
+    """What an animation of the user's may move: the head, all that hangs on it, the cameras."""
+    head = bpy.data.objects[hologram.head]
+    blocks = [bpy.data.objects[name] for name in hologram.cameras]
+    for obj in (head, *head.children_recursive):
+        data = obj.data
+        blocks += [block for block in (obj, data, getattr(data, "shape_keys", None)) if block is not None]
+    return blocks
 
 
 def _cameras_are_quarter_turns_apart(hologram: HologramScene) -> bool:
@@ -206,12 +220,11 @@ def _render_panels(
 
 
 def _anything_animated(hologram: HologramScene) -> bool:
-    head, turntable = bpy.data.objects[hologram.head], bpy.data.objects[hologram.turntable]
-    blocks = [head, head.data, head.data.shape_keys, *(bpy.data.objects[c] for c in hologram.cameras)]
+    turntable = bpy.data.objects[hologram.turntable]
     one_key = _curves_of(turntable) == 1 and (
         len(compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points) == 1
     )
-    return any(_is_animated(block) for block in blocks) or not one_key
+    return any(_is_animated(block) for block in _moving_blocks(hologram)) or not one_key
 
 
 def render_frames(scene: Any, frames: Sequence[int], stem: Path, progress: Progress) -> None:

@@ -30,9 +30,9 @@ from ..head.view import View
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from . import compat
 from .axes import to_blender
-from .head_object import UV_NAME
 from .hologram_scene import make_scene
 from .materials import FADE_ATTRIBUTE
+from .mesh import UV_NAME
 from .own import own_kinds, role_of, tag
 from .quiet import quiet
 from .rig import SENSOR_WIDTH

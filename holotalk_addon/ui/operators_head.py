@@ -93,7 +93,7 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
 
     def run(self, context: Any) -> set[str]:
         """Write it."""
-        from ..outputs import spare
+        from ..outputs import beside_obj, spare
         from ..scene.export import check_export_path, export_head
         from ..scene.head_object import read_head
 
@@ -105,7 +105,7 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
         check_export_path(path)
         if path.suffix.lower() == ".blend":
             raise OptionError("A .blend holds the whole file: use File > Save As instead.")
-        spare(current_settings(context).photo_path(), path, path.with_name(f"{path.stem}_texture.png"))
+        spare(current_settings(context).photo_path(), path, *beside_obj(path))
         written = export_head(read_head(hologram_head()), path)
         context.window_manager.holotalk.message = f"{written[0].name} is written."
         self.report({"INFO"}, f"{written[0].name} is written")

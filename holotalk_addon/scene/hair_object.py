@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair or headwear as an object of its own, which an artist can hide, shape or replace.
+
+It is a child of the head object, and so turns with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ..errors import OptionError
+from ..head.head import Hair
+from .axes import from_blender, to_blender
+from .materials import image_of, image_pixels, make_hair_materials, make_image
+from .mesh import gather, hide_dark, make_mesh, read_fade, read_polygons
+from .own import is_local, is_own, role_of, tag
+
+HAIR_NAME = "HoloTalk Hair"
+EDGE_NAME = "HoloTalk Hair Edge"
+HAIR_IMAGE_NAME = "HoloTalk Hair Texture"
+ROLE = "hair"
+SOFT_SLOT = 1
+"""The slot of the polygons that are see-through in places; the other is opaque."""
+
+
+def make_hair_object(hair: Hair, head_object: Any, collection: Any) -> Any:
+    """Make the hair of a head object and link it to ``collection``; returns the object."""
+    slots = np.where(hair.soft, SOFT_SLOT, 0)
+    mesh = make_mesh(HAIR_NAME, hair.vertices, hair.polygons, hair.polygon_uvs, slots, hair.fade)
+    image = make_image(hair.texture, HAIR_IMAGE_NAME, "hair texture")
+    for material in make_hair_materials(image, HAIR_NAME, EDGE_NAME):
+        mesh.materials.append(material)
+    obj = tag(bpy.data.objects.new(HAIR_NAME, mesh), ROLE)
+    collection.objects.link(obj)
+    obj.parent = head_object
+    hide_dark(obj, hair.polygons, hair.fade)
+    return obj
+
+
+def hair_objects(collection: Any) -> list[Any]:
+    """The hair of all heads in a collection, the user's copies with it."""
+    return [obj for obj in collection.objects if role_of(obj) == ROLE and is_local(obj)]
+
+
+def find_hair(head_object: Any) -> Any:
+    """The object that is a head object's hair in the picture, or None where there is none, or where the user
+    has hidden it from renders. HoloTalk's own comes before one that the user renamed or copied."""
+    found = [
+        obj
+        for collection in head_object.users_collection
+        for obj in hair_objects(collection)
+        if obj.parent == head_object and obj.type == "MESH" and not obj.hide_render
+    ]
+    return next((obj for obj in found if is_own(obj)), found[0] if found else None)
+
+
+def hair_names(obj: Any) -> list[tuple[Any, str]]:
+    """A hair object and what it is made of, each with its name without a number."""
+    blocks = [(obj, HAIR_NAME), (obj.data, HAIR_NAME)]
+    blocks += zip(obj.data.materials, (HAIR_NAME, EDGE_NAME), strict=True)
+    return [*blocks, (image_of(obj), HAIR_IMAGE_NAME)]
+
+
+def read_hair(obj: Any, *, with_texture: bool = True) -> Hair:
+    """The hair of a hair object, with what a user has changed about it since: shape, place, texture.
+
+    Args:
+        obj: From :func:`find_hair`.
+        with_texture: False leaves the texture out (one clear pixel), where shape alone matters.
+
+    Raises:
+        OptionError: The object has lost its texture or UVs (asked for with the texture only), or has polygons
+            of more than four corners.
+
+    """
+    mesh = obj.data
+    if gather(mesh.polygons, "loop_total", 1, np.int32).max(initial=0) > 4:
+        raise OptionError(
+            f"{obj.name} has faces with more than four corners: make them quads or triangles, or hide "
+            "it from renders to go without it."
+        )
+    if with_texture:
+        image = image_of(obj)
+        if image is None or not mesh.uv_layers:
+            raise OptionError(
+                f"{obj.name} has lost its texture or its UVs: give them back, or hide it from renders to go "
+                "without it."
+            )
+        texture = image_pixels(image)
+    else:
+        texture = np.zeros((1, 1, 4), dtype=np.uint8)
+    polygons, uvs = read_polygons(mesh)
+    points = _placed(obj, from_blender(gather(mesh.vertices, "co", 3, np.float32)))
+    return Hair(
+        vertices=points,
+        polygons=polygons,
+        polygon_uvs=uvs,
+        soft=gather(mesh.polygons, "material_index", 1, np.int32).ravel() == SOFT_SLOT,
+        fade=read_fade(mesh),
+        texture=texture,
+    )
+
+
+def _placed(obj: Any, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3) head axes, moved as the object stands on the head object."""
+    place = obj.matrix_parent_inverse @ obj.matrix_basis
+    if place == Matrix():  # to the bit what it was made of
+        return points
+    matrix = np.array(place, dtype=np.float32)
+    return from_blender(to_blender(points) @ matrix[:3, :3].T + matrix[:3, 3])
