@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from holotalk_addon.head.head import Head
+from holotalk_addon.head.head import Hair, Head
 
 # fmt: off
 ARKIT_NAMES = (
@@ -63,6 +65,50 @@ def stand_in_head(columns: int = 48, rows: int = 40, texture_size: int = 1024) -
         fade=fade,
         texture=_texture(texture_size),
     )
+
+
+HAIR_GAP = 0.02
+RIGHT_HAIR, LEFT_HAIR = (200, 40, 160), (40, 180, 200)
+"""The colours of the hair on the two sides of the person."""
+
+
+def stand_in_hair(head: Head, gap: float = HAIR_GAP) -> Hair:
+    """A shell ``gap`` metres outside the scalp, of one colour on each side, with a soft rim; its lowest row
+    at the back of the neck is dark."""
+    centre = head.vertices[np.maximum(head.polygons, 0)].mean(axis=1)
+    scalp = (centre[:, 1] > 0.05) | ((centre[:, 2] < -0.02) & (centre[:, 1] > -0.06))
+    polygons = head.polygons[scalp & (head.polygon_parts == 0)]
+    uvs = head.polygon_uvs[scalp & (head.polygon_parts == 0)].copy()
+    used, numbers = np.unique(polygons, return_inverse=True)
+    used = used[1:]  # without the -1 of the triangles on the crown
+    polygons = numbers.reshape(polygons.shape) - 1
+    skin = head.polygons[head.polygon_parts == 0]
+    outside = np.isin(used, skin[~scalp[head.polygon_parts == 0]])
+    rim = outside[np.maximum(polygons, 0)] & (polygons >= 0)
+    soft = rim.any(axis=1)
+    uvs[..., 1] = np.where(soft[:, None], np.where(rim, 0.02, 0.45), 0.75)
+    uvs[polygons < 0] = 0.0
+    away = head.vertices[used] - (0.0, -0.01, -0.008)
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    texture = np.full((64, 64, 4), 255, dtype=np.uint8)
+    texture[:, :32, :3], texture[:, 32:, :3] = RIGHT_HAIR, LEFT_HAIR
+    height = (63.5 - np.arange(64)) / 64
+    texture[..., 3] = np.round(255 * np.clip((height - 0.02) / 0.4, 0.0, 1.0))[:, None]
+    vertices = (head.vertices[used] + gap * away).astype(np.float32)
+    return Hair(
+        vertices=vertices,
+        polygons=polygons.astype(np.int32),
+        polygon_uvs=uvs.astype(np.float32),
+        soft=soft,
+        fade=np.clip((vertices[:, 1] + 0.056) / 0.01, 0.0, 1.0).astype(np.float32),
+        texture=texture,
+    )
+
+
+def stand_in_with_hair(gap: float = HAIR_GAP) -> Head:
+    """:func:`stand_in_head` with :func:`stand_in_hair`."""
+    head = stand_in_head()
+    return replace(head, hair=stand_in_hair(head, gap))
 
 
 class _Builder:

@@ -588,6 +588,49 @@ def test_exports_show_the_sliders_as_they_are(hologram, tmp_path):
         bpy.ops.holotalk.export(filepath=str(tmp_path / "open.blend"))
 
 
+def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
+    from stand_in_head import LEFT_HAIR, RIGHT_HAIR, stand_in_head, stand_in_with_hair
+
+    hologram_scene.new_file()
+    layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
+    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    bald = ours()
+    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    bpy.ops.ed.undo_push(message="with hair")
+    assert ours()["objects hair"] == 1
+    for kind in ("glb", "obj", "ply"):
+        assert bpy.ops.holotalk.export(filepath=str(tmp_path / f"head.{kind}")) == {"FINISHED"}
+    assert (tmp_path / "head_hair_texture.png").is_file()
+    assert b"HoloTalk Hair Edge" in (tmp_path / "head.glb").read_bytes()
+    # A change of look keeps it, and a second Blender draws it.
+    settings = bpy.data.scenes[find_hologram().hologram].holotalk
+    settings.gap = 0.3
+    assert find_hologram().layout.gap == pytest.approx(0.3)
+    render = BackgroundRender(tmp_path / "hair.png", tmp_path)
+    render.begin()
+    _wait(render, lambda: False)
+    render.result()
+    picture = np.asarray(Image.open(tmp_path / "hair.png").convert("RGB")).astype(int)
+    for colour in (LEFT_HAIR, RIGHT_HAIR):
+        assert (np.abs(picture - colour).max(axis=2) < 12).sum() > 500
+    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    bpy.ops.ed.undo_push(message="without")
+    assert ours() == bald
+    bpy.ops.ed.undo()
+    assert ours()["objects hair"] == 1
+    bpy.ops.ed.redo()
+    assert ours() == bald
+
+
+def test_the_photo_is_spared_by_what_an_obj_brings_along(hologram, tmp_path):
+    photo = tmp_path / "my_head_hair_texture.png"
+    photo.write_bytes(b"the photo")
+    hologram.photo = str(photo)
+    with pytest.raises(RuntimeError, match="photo itself"):
+        bpy.ops.holotalk.export(filepath=str(tmp_path / "my head.obj"))
+    assert photo.read_bytes() == b"the photo"
+
+
 def test_the_cut_template_has_the_screens_size(hologram, tmp_path):
     hologram.screen_mm = (100.0, 180.0)
     assert bpy.ops.holotalk.save_template(filepath=str(tmp_path / "pyramid")) == {"FINISHED"}

@@ -7,18 +7,20 @@ import json
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 
 import bpy
 import numpy as np
 import pytest
 from PIL import Image
-from stand_in_head import ARKIT_NAMES, stand_in_head
+from stand_in_head import ARKIT_NAMES, LEFT_HAIR, RIGHT_HAIR, stand_in_head, stand_in_with_hair
 
 from holotalk_addon.errors import OptionError, OutputError
 from holotalk_addon.hologram.layout import pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.scene import compat
 from holotalk_addon.scene.export import export_head, save_blend
+from holotalk_addon.scene.head_object import read_head
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import render_hologram
@@ -67,9 +69,10 @@ def _glb_json(path):
     return json.loads(content[20 : 20 + size])
 
 
-def test_glb_passes_the_official_validator(validator, tmp_path):
+@pytest.mark.parametrize("make", [stand_in_head, stand_in_with_hair])
+def test_glb_passes_the_official_validator(make, validator, tmp_path):
     path = tmp_path / "a head.glb"
-    export_head(stand_in_head(), path)
+    export_head(make(), path)
     issues = validator(path)["issues"]
     assert issues["numErrors"] == 0, issues["messages"]
     assert issues["numWarnings"] == 0, issues["messages"]
@@ -183,7 +186,7 @@ def test_exports_are_the_same_every_time(kind, tmp_path):
     contents = []
     for k in range(2):
         (tmp_path / str(k)).mkdir()
-        written = export_head(stand_in_head(), tmp_path / str(k) / f"head.{kind}")
+        written = export_head(stand_in_with_hair(), tmp_path / str(k) / f"head.{kind}")
         contents.append([path.read_bytes() for path in written])
     assert contents[0] == contents[1]
 
@@ -198,3 +201,129 @@ def test_exports_that_cannot_be_are_refused(tmp_path):
     with pytest.raises(OptionError, match=r"\.blend"):
         save_blend(tmp_path / "head.zip")
     assert not list(tmp_path.iterdir())
+
+
+# --- hair ---------------------------------------------------------------------------------------------
+
+
+def test_glb_has_hair_as_a_node_of_its_own(tmp_path):
+    head = stand_in_with_hair()
+    assert export_head(head, tmp_path / "head.glb") == [tmp_path / "head.glb"]
+    content = _glb_json(tmp_path / "head.glb")
+    nodes = {node["name"]: node for node in content["nodes"]}
+    assert set(nodes) == {"HoloTalk Head", "HoloTalk Hair"}
+    # A child that stands where its parent stands, so it goes wherever the head is put.
+    assert content["nodes"].index(nodes["HoloTalk Hair"]) in nodes["HoloTalk Head"]["children"]
+    assert not {"translation", "rotation", "scale", "matrix"} & set(nodes["HoloTalk Hair"])
+    mesh = content["meshes"][nodes["HoloTalk Hair"]["mesh"]]
+    assert not any("targets" in primitive for primitive in mesh["primitives"])
+    materials = {}
+    for primitive in mesh["primitives"]:
+        material = content["materials"][primitive["material"]]
+        materials[material["name"]] = material
+    assert set(materials) == {"HoloTalk Hair", "HoloTalk Hair Edge"}
+    assert materials["HoloTalk Hair"].get("alphaMode", "OPAQUE") == "OPAQUE"
+    assert materials["HoloTalk Hair Edge"]["alphaMode"] == "BLEND"
+    assert not materials["HoloTalk Hair Edge"].get("doubleSided", False)
+    sources = set()
+    for material in materials.values():
+        texture = content["textures"][material["pbrMetallicRoughness"]["baseColorTexture"]["index"]]
+        sources.add(content["images"][texture["source"]]["name"])
+    assert sources == {"HoloTalk Hair Texture"}
+    assert len(content["images"]) == 2
+    bounds = [content["accessors"][p["attributes"]["POSITION"]] for p in mesh["primitives"]]
+    np.testing.assert_allclose(np.min([b["min"] for b in bounds], 0), head.hair.vertices.min(0), atol=1e-5)
+    np.testing.assert_allclose(np.max([b["max"] for b in bounds], 0), head.hair.vertices.max(0), atol=1e-5)
+    assert not bpy.data.objects
+    assert not bpy.data.images
+
+    with quiet():
+        bpy.ops.import_scene.gltf(filepath=str(tmp_path / "head.glb"))
+    obj = bpy.data.objects["HoloTalk Hair"]
+    assert obj.parent == bpy.data.objects["HoloTalk Head"]
+    assert len(obj.data.polygons) == (head.hair.polygons >= 0).sum() - 2 * len(
+        head.hair.polygons
+    )  # triangles
+    image = bpy.data.images["HoloTalk Hair Texture"]
+    pixels = np.array(image.pixels[:]).reshape(head.hair.texture.shape)[::-1]
+    np.testing.assert_allclose(pixels * 255, head.hair.texture, atol=0.51)
+
+
+def test_obj_has_hair_as_an_object_of_its_own(tmp_path):
+    head = stand_in_with_hair()
+    written = export_head(head, tmp_path / "my head.obj")
+    names = ["my head.obj", "my_head.mtl", "my_head_texture.png", "my_head_hair_texture.png"]
+    assert [p.name for p in written] == names
+    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    with Image.open(written[3]) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), head.hair.texture)
+    library = written[1].read_text().split("newmtl ")
+    hair, edge = library[-2:]
+    assert hair.startswith("HoloTalk_Hair\n")
+    assert edge.startswith("HoloTalk_Hair_Edge\n")
+    assert "map_Kd my_head_hair_texture.png" in hair
+    assert "map_d" not in hair
+    assert "map_d -imfchan m my_head_hair_texture.png" in edge
+    with quiet():
+        bpy.ops.wm.obj_import(filepath=str(written[0]), forward_axis="NEGATIVE_Z", up_axis="Y")
+    assert {obj.name for obj in bpy.data.objects} == {"HoloTalk_Head", "HoloTalk_Hair"}
+    obj = bpy.data.objects["HoloTalk_Hair"]
+    assert [m.name for m in obj.data.materials] == ["HoloTalk_Hair", "HoloTalk_Hair_Edge"]
+    order = np.argsort(head.hair.soft, kind="stable")
+    used = head.hair.polygons[order] >= 0
+    corners = np.array([obj.data.vertices[loop.vertex_index].co for loop in obj.data.loops])
+    np.testing.assert_allclose(corners, head.hair.vertices[head.hair.polygons[order][used]], atol=1e-5)
+    uvs = np.array([loop.vector for loop in obj.data.uv_layers[0].uv])
+    np.testing.assert_allclose(uvs, head.hair.polygon_uvs[order][used], atol=1e-5)
+    # Without hair nothing of it is written.
+    assert len(export_head(stand_in_head(), tmp_path / "bald.obj")) == 3
+    assert "Hair" not in (tmp_path / "bald.obj").read_text() + (tmp_path / "bald.mtl").read_text()
+
+
+def test_ply_has_hair_in_its_colours_and_without_what_is_clear(tmp_path):
+    head = stand_in_with_hair()
+
+    def mesh(shown, name):
+        new_file()
+        export_head(shown, tmp_path / name)
+        with quiet():
+            bpy.ops.wm.ply_import(filepath=str(tmp_path / name), forward_axis="NEGATIVE_Z", up_axis="Y")
+        (obj,) = bpy.data.objects
+        return obj.data
+
+    bald = len(mesh(stand_in_head(), "bald.ply").polygons)
+    clear = head.hair.texture.copy()
+    clear[..., 3] = 0
+    opaque = int((~head.hair.soft).sum())
+    without_edges = len(mesh(replace(head, hair=replace(head.hair, texture=clear)), "clear.ply").polygons)
+    assert without_edges - bald == sum(
+        16 if corners == 4 else 12 for corners in (head.hair.polygons[~head.hair.soft] >= 0).sum(1)
+    )
+    assert without_edges - bald >= 12 * opaque
+    data = mesh(head, "head.ply")
+    assert without_edges < len(data.polygons) < bald + 16 * len(head.hair.polygons)
+    points = np.array([v.co for v in data.vertices])  # as in the file
+    colours = np.array([c.color_srgb for c in data.attributes.active_color.data])[:, :3] * 255
+    high = points[:, 1] > 0.12  # above all skin
+    assert high.sum() > 200
+    for sign, colour in ((-1, RIGHT_HAIR), (1, LEFT_HAIR)):
+        side = high & (points[:, 0] * sign > 0.01)
+        assert np.abs(colours[side] - colour).max() < 2
+    corners = np.array([loop.vertex_index for loop in data.loops])
+    assert set(corners) == set(range(len(points)))  # no vertex without a face
+
+
+def test_hidden_hair_is_left_out_of_exports_and_the_blend_holds_it(tmp_path):
+    hologram = build_hologram(stand_in_with_hair(), pyramid_layout(200), loop_motion("still", 1, 4))
+    save_blend(tmp_path / "head.blend", hologram)
+    with quiet():
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "head.blend"))
+    head, hair = bpy.data.objects["HoloTalk Head"], bpy.data.objects["HoloTalk Hair"]
+    assert hair.parent == head
+    assert bpy.data.images["HoloTalk Hair Texture"].packed_file is not None
+    export_head(read_head(head), tmp_path / "with.glb")
+    assert len(_glb_json(tmp_path / "with.glb")["meshes"]) == 2
+    hair.hide_render = True
+    export_head(read_head(head), tmp_path / "without.glb")
+    assert len(_glb_json(tmp_path / "without.glb")["meshes"]) == 1
+    assert bpy.data.objects["HoloTalk Hair"] == hair  # the user's scene is as it was

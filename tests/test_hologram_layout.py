@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from stand_in_head import stand_in_head
+from stand_in_head import stand_in_head, stand_in_with_hair
 
 from holotalk_addon.errors import OptionError
 from holotalk_addon.hologram.framing import (
@@ -207,3 +209,27 @@ def test_lit_points_leave_out_what_the_fade_hides():
     # The row of the neck below y = -0.175 is dark; one dark row still borders lit polygons.
     assert lit_points(head)[:, 1].min() > head.vertices[:, 1].min() - 0.025
     assert len(lit_points(head)) < len(head.vertices)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_framing_makes_room_for_tall_hair(screen):
+    head, layout = stand_in_with_hair(0.08), pyramid_layout(1080, screen=screen)
+    yaws = loop_motion("turntable", 1, 24).yaws()
+    points = lit_points(head)
+    assert points[:, 1].max() == pytest.approx(head.hair.vertices[:, 1].max())
+    assert _slack(frame_panel(points, yaws, layout), points, yaws, layout) >= PANEL_MARGIN - 1e-6
+    bald = frame_panel(lit_points(stand_in_head()), yaws, layout)
+    assert _slack(bald, points, yaws, layout) < 0  # without room for it, it would be cut
+    framing = frame_view(points, 512)
+    for yaw in FULL_TURN:
+        u, v = framing.project(points, yaw).T
+        assert np.abs(u).max() <= 256
+        assert v.min() >= 0
+        assert v.max() <= 512
+
+
+def test_lit_points_leave_out_hair_that_the_fade_hides():
+    head = stand_in_with_hair()
+    assert len(head.hair.vertices) > len(lit_points(head)) - len(lit_points(stand_in_head())) > 0
+    hidden = replace(head, hair=replace(head.hair, fade=np.zeros_like(head.hair.fade)))
+    np.testing.assert_array_equal(lit_points(hidden), lit_points(stand_in_head()))

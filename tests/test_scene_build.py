@@ -7,7 +7,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from stand_in_head import ARKIT_NAMES, EYE, stand_in_head
+from stand_in_head import ARKIT_NAMES, EYE, HAIR_GAP, stand_in_hair, stand_in_head, stand_in_with_hair
 
 from holotalk_addon.errors import OptionError
 from holotalk_addon.head.head import PARTS
@@ -15,7 +15,10 @@ from holotalk_addon.hologram.layout import pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.scene import compat
 from holotalk_addon.scene.axes import from_blender, to_blender
-from holotalk_addon.scene.hologram_scene import build_hologram, new_file
+from holotalk_addon.scene.hair_object import find_hair
+from holotalk_addon.scene.head_object import read_head
+from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file, update_hologram
+from holotalk_addon.scene.own import role_of
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +26,18 @@ def _empty_file():
     new_file()
 
 
-def _build(kind="turntable", sides="around", engine="auto", screen="up"):
+def _build(kind="turntable", sides="around", engine="auto", screen="up", head=None):
     layout = pyramid_layout(320, screen=screen)
-    return build_hologram(stand_in_head(), layout, loop_motion(kind, 1, 12), sides, engine)
+    return build_hologram(head or stand_in_head(), layout, loop_motion(kind, 1, 12), sides, engine)
+
+
+def _kinds():
+    """How many data-blocks of each kind the file holds."""
+    kinds = (
+        "scenes", "objects", "meshes", "materials", "images", "cameras", "worlds", "actions",
+        "collections", "shape_keys", "node_groups",
+    )  # fmt: skip
+    return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
 
 
 def _mesh_points(obj, depsgraph):
@@ -179,21 +191,11 @@ def test_building_again_replaces_its_own_and_nothing_else():
     own.render.resolution_x = 777
     bpy.data.worlds.new("HoloTalk Black").use_fake_user = True
 
-    def kinds():
-        data = bpy.data
-        return {
-            kind: len(getattr(data, kind))
-            for kind in (
-                "scenes", "objects", "meshes", "materials", "images", "cameras", "worlds", "actions",
-                "collections", "shape_keys", "node_groups",
-            )
-        }  # fmt: skip
-
     first = _build()
-    counts = kinds()
+    counts = _kinds()
     assert first.head == "HoloTalk Head.001"
     second = _build()
-    assert kinds() == counts
+    assert _kinds() == counts
     assert second == first
     assert cube.name == "HoloTalk Head"
     assert cube.data.materials[0] == material
@@ -216,3 +218,164 @@ def test_building_again_and_again_leaves_one_head_on_the_turntable():
         objects = [obj.name for obj in bpy.data.collections[hologram.collection].objects]
         assert sorted(objects) == sorted(set(objects))
         assert [name for name in objects if "Head" in name] == [head.name]
+
+
+# --- hair ---------------------------------------------------------------------------------------------
+
+
+def _world(obj, hologram, frame):
+    scene = bpy.data.scenes[hologram.views[0]]
+    scene.frame_set(frame)
+    layer = scene.view_layers[0]
+    layer.update()
+    return np.array(obj.evaluated_get(layer.depsgraph).matrix_world)
+
+
+def test_hair_is_an_object_of_its_own_on_the_head():
+    head = stand_in_with_hair()
+    hologram = _build(head=head)
+    obj = bpy.data.objects["HoloTalk Hair"]
+    assert role_of(obj) == "hair"
+    assert obj.parent.name == hologram.head == "HoloTalk Head"
+    assert [c.name for c in obj.users_collection] == ["HoloTalk"]
+    assert [m.name for m in obj.data.materials] == ["HoloTalk Hair", "HoloTalk Hair Edge"]
+    opaque, edge = obj.data.materials
+    assert (opaque.surface_render_method, edge.surface_render_method) == ("DITHERED", "BLENDED")
+    assert (opaque.use_backface_culling, edge.use_backface_culling) == (False, True)
+    assert {m.node_tree.nodes["Texture"].image.name for m in (opaque, edge)} == {"HoloTalk Hair Texture"}
+    assert bpy.data.images["HoloTalk Hair Texture"].packed_file is not None
+    assert [p.material_index for p in obj.data.polygons] == head.hair.soft.tolist()
+    assert all(p.use_smooth for p in obj.data.polygons)
+    assert obj.data.shape_keys is None
+    assert [m.type for m in obj.modifiers] == ["MASK"]  # its lowest row is dark
+    assert not obj.data.validate(verbose=True)
+    fade = [value.value for value in obj.data.attributes["holotalk_fade"].data]
+    np.testing.assert_allclose(fade, head.hair.fade, atol=1e-6)
+    # The head itself is what it is without hair.
+    assert len(bpy.data.objects[hologram.head].data.vertices) == len(head.vertices)
+
+
+def test_hair_turns_with_the_head():
+    hologram = _build(head=stand_in_with_hair())
+    hair, head = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.head]
+    start = _world(hair, hologram, 1)
+    quarter = _world(hair, hologram, 4)
+    np.testing.assert_allclose(quarter, _world(head, hologram, 4), atol=1e-6)
+    # A quarter turn: what pointed forward points to the person's former left.
+    np.testing.assert_allclose(quarter[:3, :3] @ (0, -1, 0), start[:3, :3] @ (1, 0, 0), atol=1e-5)
+
+
+def test_hair_is_read_back_as_it_was_made_and_as_the_user_changed_it():
+    made = stand_in_with_hair()
+    head = bpy.data.objects[_build(head=made).head]
+    read = read_head(head).hair
+    for name in ("polygons", "soft", "texture"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(made.hair, name))
+        assert getattr(read, name).dtype == getattr(made.hair, name).dtype
+    for name in ("vertices", "polygon_uvs", "fade"):
+        np.testing.assert_allclose(getattr(read, name), getattr(made.hair, name), atol=1e-6)
+    assert read_head(head, with_texture=False).hair.texture.shape == (1, 1, 4)
+
+    obj = find_hair(head)
+    obj.location.z += 0.01  # up
+    obj.data.vertices[0].co.x += 0.02
+    moved = read_head(head).hair.vertices - made.hair.vertices
+    np.testing.assert_allclose(moved[1:], np.tile((0.0, 0.01, 0.0), (len(moved) - 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(moved[0], (0.02, 0.01, 0.0), atol=1e-6)
+
+    # A copy of the user's serves where ours is hidden.
+    copy = obj.copy()
+    copy.data = obj.data.copy()
+    copy.name = "Wig"
+    head.users_collection[0].objects.link(copy)
+    copy.location.z += 0.05
+    assert find_hair(head) == obj
+    obj.hide_render = True
+    assert find_hair(head) == copy
+    assert read_head(head).hair.vertices[1, 1] == pytest.approx(made.hair.vertices[1, 1] + 0.06, abs=1e-6)
+    copy.hide_render = True
+    assert read_head(head).hair is None
+    bpy.data.objects.remove(copy)
+    bpy.data.objects.remove(obj)
+    assert read_head(head).hair is None
+
+
+def test_hair_that_lost_its_texture_says_so_when_it_is_needed():
+    hologram = _build(head=stand_in_with_hair())
+    head = bpy.data.objects[hologram.head]
+    for material in find_hair(head).data.materials:
+        material.node_tree.nodes["Texture"].image = None
+    update_hologram(hologram, pyramid_layout(200), hologram.motion, "around", "auto")
+    with pytest.raises(OptionError, match="hide it from renders"):
+        read_head(head)
+    find_hair(head).hide_render = True
+    assert read_head(head).hair is None
+
+
+def test_cameras_step_back_for_hair_and_come_near_again_without():
+    bald = _build()
+    lens = bpy.data.objects[bald.cameras[0]].data.lens
+    hologram = _build(head=stand_in_with_hair(0.06))
+    with_hair = bpy.data.objects[hologram.cameras[0]].data.lens
+    assert with_hair < 0.9 * lens
+    find_hair(bpy.data.objects[hologram.head]).hide_render = True
+    hologram = update_hologram(
+        find_hologram(), hologram.layout, hologram.motion, hologram.sides, hologram.engine
+    )
+    assert bpy.data.objects[hologram.cameras[0]].data.lens == pytest.approx(lens, rel=1e-6)
+
+
+def test_building_again_replaces_hair_and_leaves_none_on_a_head_without():
+    _build()
+    bald = _kinds()
+    first = _build(head=stand_in_with_hair())
+    counts, names = _kinds(), set(bpy.data.objects.keys())
+    hat = bpy.data.objects.new("My hat", None)
+    bpy.data.collections["HoloTalk"].objects.link(hat)
+    hat.parent = bpy.data.objects["HoloTalk Hair"]
+    uid = hat.parent.session_uid
+    second = _build(head=stand_in_with_hair())
+    assert second == first == find_hologram()
+    hair = bpy.data.objects["HoloTalk Hair"]
+    assert hair.session_uid != uid
+    assert hat.parent == hair
+    assert hair.parent.name == second.head
+    without = _build()
+    assert hat.parent.name == without.head
+    bpy.data.objects.remove(hat)
+    assert _kinds() == bald
+    assert not any(
+        "Hair" in block.name for block in (*bpy.data.objects, *bpy.data.materials, *bpy.data.images)
+    )
+    assert read_head(bpy.data.objects[without.head]).hair is None
+    _build(head=stand_in_with_hair())
+    assert _kinds() == counts
+    assert set(bpy.data.objects.keys()) == names
+
+
+def test_hair_that_the_user_renamed_is_the_users():
+    hologram = _build(head=stand_in_with_hair())
+    bpy.data.objects["HoloTalk Hair"].name = "Wig"
+    assert find_hair(bpy.data.objects[hologram.head]).name == "Wig"
+    again = _build()
+    wig = bpy.data.objects["Wig"]
+    assert [c.name for c in wig.users_collection] == ["Kept heads"]
+    assert wig.users_collection[0].hide_render
+    assert len(wig.data.polygons) == len(stand_in_hair(stand_in_head()).polygons)
+    assert wig.data.materials[1].node_tree.nodes["Texture"].image is not None
+    assert read_head(bpy.data.objects[again.head]).hair is None
+
+
+def test_a_head_that_the_user_renamed_keeps_its_hair():
+    hologram = _build(head=stand_in_with_hair())
+    anna, hair = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"]
+    anna.name = "Anna"
+    again = _build(head=stand_in_with_hair())
+    assert again.head == "HoloTalk Head"
+    assert (hair.name, hair.parent) == ("Anna Hair", anna)
+    assert hair.users_collection == anna.users_collection
+    assert hair.users_collection[0].hide_render
+    new = find_hair(bpy.data.objects[again.head])
+    assert new.name == "HoloTalk Hair"
+    assert new != hair
+    assert float(np.ptp(read_head(bpy.data.objects[again.head]).hair.vertices[:, 1])) > HAIR_GAP

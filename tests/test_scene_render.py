@@ -14,13 +14,14 @@ import bpy
 import numpy as np
 import pytest
 from PIL import Image
-from stand_in_head import ARKIT_NAMES, stand_in_head
+from stand_in_head import ARKIT_NAMES, LEFT_HAIR, RIGHT_HAIR, stand_in_head, stand_in_with_hair
 
 from holotalk_addon.errors import OptionError, OutputError
 from holotalk_addon.hologram.layout import compose, pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.hologram.testcard import testcard as make_card
 from holotalk_addon.scene import compat
+from holotalk_addon.scene.hair_object import find_hair
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import (
@@ -419,3 +420,98 @@ def test_a_first_render_says_nothing_at_all(tmp_path):
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "")
     assert (tmp_path / "view_0.png").exists()
+
+
+# --- hair ---------------------------------------------------------------------------------------------
+
+
+def _of_colour(view, colour):
+    return np.abs(view.astype(int) - colour).max(axis=2) < 12
+
+
+@pytest.mark.parametrize("engine", ["workbench", "eevee"])
+def test_hair_is_in_the_picture_on_its_own_side(engine):
+    head = stand_in_with_hair()
+    front, right, left, back = render_views(head, [0, 90, -90, 180], 128, engine)
+    # The person's right side is seen at +90, and is on the picture's left from the front.
+    for view, shown, other in ((right, RIGHT_HAIR, LEFT_HAIR), (left, LEFT_HAIR, RIGHT_HAIR)):
+        assert _of_colour(view, shown).sum() > 1500
+        assert _of_colour(view, other).sum() < 20
+    for view, at_left, at_right in ((front, RIGHT_HAIR, LEFT_HAIR), (back, LEFT_HAIR, RIGHT_HAIR)):
+        for colour, columns in ((at_left, slice(0, 62)), (at_right, slice(66, None))):
+            assert _of_colour(view, colour)[:, columns].sum() > 300
+            assert _of_colour(view, colour).sum() < 1.2 * _of_colour(view, colour)[:, columns].sum()
+    # It is the uppermost thing; the face stays free.
+    for view in (front, right, left, back):
+        hair = _of_colour(view, RIGHT_HAIR) | _of_colour(view, LEFT_HAIR)
+        rows = [np.flatnonzero(seen.any(axis=1))[0] for seen in (hair, view.max(axis=2) > 0)]
+        assert rows[0] - rows[1] <= 2
+    assert not (_of_colour(front, RIGHT_HAIR) | _of_colour(front, LEFT_HAIR))[45:].any()
+    bald = render_views(replace(head, hair=None), [0], 128, engine)[0]
+    assert not (_of_colour(bald, RIGHT_HAIR) | _of_colour(bald, LEFT_HAIR)).any()
+
+
+@pytest.mark.parametrize("engine", ["eevee", "cycles"])
+def test_edges_of_hair_are_soft(engine):
+    head = stand_in_with_hair()
+    hard = head.hair.texture.copy()
+    hard[..., 3] = 255
+    (soft,) = render_views(head, [90], 192, engine)
+    (solid,) = render_views(replace(head, hair=replace(head.hair, texture=hard)), [90], 192, engine)
+    hair = _of_colour(solid, RIGHT_HAIR)
+    changed = hair & (np.abs(soft.astype(int) - solid).max(axis=2) > 20)
+    assert 0.02 < changed.sum() / hair.sum() < 0.3
+    # Neither the hair's colour nor what lies behind it: something between.
+    (bare,) = render_views(replace(head, hair=replace(head.hair, texture=0 * hard)), [90], 192, engine)
+    rows, columns = np.nonzero(changed & (np.abs(bare.astype(int) - solid).max(axis=2) > 60))
+    behind = np.abs(soft[rows, columns].astype(int) - bare[rows, columns]).max(axis=1) > 20
+    assert behind.mean() > 0.3
+
+
+@pytest.mark.parametrize("engine", ["eevee", "cycles"])
+def test_of_soft_hair_only_the_outside_shows(engine):
+    """From below and behind, the inside of a soft rim in front is not there at all."""
+    head = stand_in_with_hair()
+    front = head.hair.vertices[head.hair.polygons.clip(0)][..., 2].mean(axis=1) > 0.0
+    kept = head.hair.soft & front
+    rim = replace(
+        head.hair,
+        polygons=head.hair.polygons[kept],
+        polygon_uvs=head.hair.polygon_uvs[kept],
+        soft=head.hair.soft[kept],
+        texture=np.full((4, 4, 4), 255, np.uint8),
+    )
+    nothing = replace(head, hair=rim, fade=np.full_like(head.fade, 1e-3))  # a head that is all but black
+    outside, inside = render_views(nothing, [0, 180], 96, engine)
+    assert (outside.max(axis=2) > 200).sum() > 30
+    assert inside.max() < 20
+
+
+def test_what_the_fade_hides_of_hair_is_not_drawn_in_workbench():
+    head = stand_in_with_hair()
+    lit = replace(head, hair=replace(head.hair, fade=np.ones_like(head.hair.fade)))
+    dark = replace(head, hair=replace(head.hair, fade=np.zeros_like(head.hair.fade)))
+    amount = [
+        int((_of_colour(view, RIGHT_HAIR) | _of_colour(view, LEFT_HAIR)).sum())
+        for view in (render_views(h, [180], 128, "workbench")[0] for h in (lit, head, dark))
+    ]
+    assert amount[0] > amount[1] > amount[2] == 0
+
+
+def test_hair_takes_the_fast_way_and_leaves_it_when_it_moves(tmp_path):
+    layout = pyramid_layout(SIZE)
+    hologram = build_hologram(
+        stand_in_with_hair(), layout, loop_motion("turntable", 1, 8), engine="workbench"
+    )
+    assert fast_way_holds(hologram)
+    _, fast = _laid_out(hologram, tmp_path, range(1, 3))
+    assert _same(_scene_strips(hologram, 2, tmp_path / "strips.png"), fast)
+    assert (_of_colour(fast, RIGHT_HAIR) | _of_colour(fast, LEFT_HAIR)).sum() > 1000
+    hair = find_hair(bpy.data.objects[hologram.head])
+    lit = bpy.data.materials.new("Lit")
+    former, hair.data.materials[0] = hair.data.materials[0], lit
+    assert not fast_way_holds(hologram)
+    hair.data.materials[0] = former
+    assert fast_way_holds(hologram)
+    hair.keyframe_insert("scale", frame=3)
+    assert not fast_way_holds(hologram)
