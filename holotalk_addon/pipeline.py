@@ -189,6 +189,7 @@ def person_from_pixels(
     texture_size: int | None = None,
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
+    from .head.hair_volume import grow_hair
     from .head.head import Head
 
     model = tools.model
@@ -197,6 +198,8 @@ def person_from_pixels(
     fit = given.fit
     with stages.stage("Completing the head") as progress:
         texture = paint(given, progress)
+    with stages.stage("Growing the hair") as progress:
+        hair = grow_hair(given, progress)
     head = Head(
         vertices=fit.vertices,
         polygons=model.polygons,
@@ -207,6 +210,7 @@ def person_from_pixels(
         expression=np.asarray(fit.expression, dtype=np.float32),
         fade=model.fade,
         texture=texture.pixels,
+        hair=hair,
     )
     warnings = (*photo.warnings, *face.warnings)
     return Person(photo, faces, face, fit, head, texture.seen, warnings, texture.pictures)

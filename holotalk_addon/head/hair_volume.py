@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair and headwear as a volume: a surface around the head that meets the person's outline in the photo.
+
+The surface is told by its distance from the head's axis along a grid of rays: a dome over the eyes, a
+cylinder below. A ray may reach as far out as the photo shows hair along it (a visual hull); where it runs
+along the outline, that is where hair ends. A membrane spreads the thickness found there over the rest of the
+head, down to nothing at the hairline, and another one where there is hair at all: what one side shows
+holds for the other, and what hangs, hangs from above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Progress, silent
+from .completion import CompletionInput
+from .fill import padded
+from .hair_mask import HairMask, hair_mask
+from .hair_paint import hair_texture
+from .hair_rays import DOME_ROWS, Rays, around, make_rays
+from .head import PARTS, Hair
+from .surface import membrane, smoothstep
+
+_STEP_M = 0.002
+_FARTHEST_M = 0.11  # beyond the skin: what goes on farther is cut there
+_GAP_M = 0.020  # between strands: no end of the hair
+_OUTLINE = 0.13  # cosine of the viewing angle within which a ray runs along the outline
+_HAIRED = 0.5  # share of cover from which hair is drawn
+_THIN_M = 0.002
+_USUAL_M = 0.008  # thickness where nothing tells it
+_LOCKS = 0.05  # of the thickness: how uneven locks are
+_ON_SKIN_M = 0.004
+_HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
+_SHOWN_BELOW_M = 0.03  # over which the lower end fades, as the bust does
+_HALO = 9  # texels around a polygon that decide whether it is see-through, or not there at all
+
+
+def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | None:
+    """Grow the hair or headwear that the photo shows. Deterministic.
+
+    Args:
+        given: the photo, the fitted head and the outline of the person.
+        progress: told 0..1.
+
+    Returns:
+        The :class:`Hair` in head axes; None for a head without any.
+    """
+    mask = hair_mask(given)
+    progress(0.3)
+    if not mask.hair.any():
+        return None
+    rays = make_rays(given.model, given.fit.vertices)
+    skin = _skin_along(given, rays)
+    sight = _what_is_seen(given, rays, skin, mask)
+    cover = _cover(given, rays, skin, sight, mask)
+    if not (cover > _HAIRED).any():
+        return None
+    radius = skin.radius + _thickness(rays, skin, sight, cover)
+    progress(0.6)
+    texture = hair_texture(given, rays, radius, cover, mask)
+    progress(0.9)
+    return _mesh(rays, rays.points(radius), texture)
+
+
+@dataclass(frozen=True)
+class _Skin:
+    """The skin under the rays; (R, C) each."""
+
+    radius: NDArray[np.float64]
+    """metres from the axis"""
+    scalp: NDArray[np.float64]
+    face: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What the photo shows along the rays; (R, C) each."""
+
+    facing: NDArray[np.float64]
+    """cosine of the angle between the ray and the way to the camera: 0 along the outline"""
+    reach: NDArray[np.float64]
+    """metres beyond the skin that may be hair"""
+    told: NDArray[np.float64]
+    """0..1 how surely hair ends there: at the outline, where the photo goes on beyond it"""
+
+
+def _skin_along(given: CompletionInput, rays: Rays) -> _Skin:
+    """The outermost skin along each ray, ears left out: they stand in the hair."""
+    model = given.model
+    outer = model.vertex_parts == PARTS.index("skin")
+    for name in ("ears", "mouth_inside", "eye_sockets"):
+        outer &= model.region(name) < 0.4
+    triangles = model.triangles[outer[model.triangles].all(axis=1)]
+    steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
+    vertices = given.fit.vertices.astype(np.float64)
+    fields = np.stack([model.region("scalp"), model.region("face")], axis=1)
+    points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
+    values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(-1, 2)
+    row, column, radius = rays.cells_of(points)
+    order = np.argsort(radius, kind="stable")
+    order = order[(row[order] >= 0) & (row[order] < rays.shape[0])]
+    found = np.zeros((*rays.shape, 4), dtype=np.float32)
+    found[row[order], column[order]] = np.column_stack(
+        [radius[order], values[order], np.ones(len(order))]
+    )  # the last one written is the farthest
+    filled = around(lambda p: padded(p[..., :3], p[..., 3] > 0), found)
+    smooth = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0), filled[..., 0])
+    return _Skin(*(np.asarray(field, dtype=np.float64) for field in (smooth, filled[..., 1], filled[..., 2])))
+
+
+def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMask) -> _Sight:
+    """March along the rays through the photo."""
+    fit = given.fit
+    toward = -fit.to_camera(rays.points(skin.radius).reshape(-1, 3)).reshape(*rays.shape, 3)
+    toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
+    facing = np.einsum("rcd,rcd->rc", rays.way @ fit.rotation.T, toward)
+    allowed = np.maximum(mask.hair, mask.head * (mask.person > 0.5))
+    height, width = given.person.shape
+    reach = np.zeros(rays.shape)
+    going = np.ones(rays.shape, dtype=bool)
+    left_photo = np.zeros(rays.shape, dtype=bool)
+    for step in np.arange(0.0, _FARTHEST_M, _STEP_M):
+        place = _pixels(given, rays.points(skin.radius + step))
+        beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1).reshape(rays.shape)
+        left_photo |= going & beyond
+        going &= ~beyond & (step - reach < _GAP_M)
+        reach = np.where(going & (mask.sample(allowed, place) > 0.5).reshape(rays.shape), step, reach)
+    return _Sight(facing, reach, np.exp(-0.5 * (facing / _OUTLINE) ** 2) * ~left_photo)
+
+
+def _cover(
+    given: CompletionInput, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
+) -> NDArray[np.float64]:
+    """(R, C) 0..1: how surely hair covers the head there."""
+
+    def read(picture: NDArray[np.float32], beyond_skin: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return mask.sample(picture, _pixels(given, rays.points(skin.radius + beyond_skin))).reshape(
+            rays.shape
+        )
+
+    seen = 3.0 * np.clip((sight.facing - 0.15) / 0.3, 0, 1) * (read(mask.person, _ON_SKIN_M) > 0.5)
+    value = read(mask.hair, _ON_SKIN_M)
+    # Beside the neck hair hangs free: a ray that leaves the neck crosses it farther out.
+    azimuth = np.abs(rays.azimuth)[None]
+    beside = (rays.height < _HANGS_BELOW_M)[:, None] & (skin.face < 0.3) & (azimuth > np.radians(30))
+    for step in np.arange(0.01, 0.07, 0.01):
+        farther = read(mask.hair, np.minimum(step, sight.reach))
+        value = np.where(beside, np.maximum(value, farther), value)
+    # Along the outline hair stands off; what stands behind a turned face is not on it.
+    stands_off = read(mask.hair, 0.5 * np.minimum(sight.reach, 0.06)) * (sight.reach > 2 * _STEP_M)
+    outline = 2.0 * np.exp(-0.5 * (sight.facing / 0.25) ** 2)
+    outline *= (skin.scalp <= 0.5) & (skin.face < 0.5)
+    value = (value * seen + stands_off * outline) / np.maximum(seen + outline, 1e-6)
+    own = seen + outline
+    borrowed = 0.5 * own[:, ::-1] / (1.0 + 4.0 * own)  # what only the other side shows
+    # Where nothing says otherwise there is hair on the scalp, none on the face, and none before the throat.
+    scalp = skin.scalp > 0.5
+    throat = (rays.height < -0.09)[:, None] & (azimuth < np.radians(40))
+    usual = np.where(scalp, 0.4, 0.0) + 2.0 * (skin.face > 0.8) / (1.0 + own)
+    usual = np.where(throat, 6.0, usual)
+    total = own + borrowed + usual
+    mixed = (value * own + value[:, ::-1] * borrowed + scalp * usual) / np.maximum(total, 1e-6)
+    return _hung(_spread(rays, skin.radius, mixed, total + 1e-4))
+
+
+def _hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hair hangs from above in one piece, without holes as small as an ear."""
+
+    def hang(wide: NDArray[np.float32]) -> NDArray[np.float32]:
+        closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 7))
+        wide = np.asarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, closing), dtype=np.float32)
+        for row in range(DOME_ROWS, len(wide)):
+            above = cv2.dilate(wide[row - 1 : row], np.ones((1, 5)))[0]
+            wide[row] = np.minimum(wide[row], above)
+        _, pieces = cv2.connectedComponents((wide > _HAIRED).astype(np.uint8), connectivity=4)
+        if pieces.any():
+            largest = np.bincount(pieces[pieces > 0]).argmax()
+            wide = np.where((pieces == largest) | (wide <= _HAIRED), wide, np.float32(0.6 * _HAIRED))
+        return np.asarray(cv2.GaussianBlur(wide, (0, 0), 0.8), dtype=np.float32)
+
+    return around(hang, cover.astype(np.float32)).astype(np.float64)
+
+
+def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, C) metres of hair over the skin."""
+    bare = cover < _HAIRED
+    values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, _USUAL_M))
+    weights = np.where(bare, 6.0, 2.0 * sight.told + 0.002)
+    thick = _spread(rays, skin.radius, values, weights)
+    for _ in range(2):  # nowhere beyond what the photo shows, and smooth again
+        over = (thick > sight.reach) & (sight.facing > -0.5) & (sight.told > 0)
+        thick = _spread(rays, skin.radius, np.where(over, sight.reach, values), np.where(over, 1.0, weights))
+    noise = np.random.default_rng(3).standard_normal(rays.shape)
+    locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=5.0), noise)
+    uneven = _LOCKS * np.minimum(thick, 0.03) * np.clip(locks / locks.std(), -2, 2)
+    return np.maximum(thick + uneven, _THIN_M)
+
+
+def _spread(
+    rays: Rays, radius: NDArray[np.float64], values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R, C) the smoothest field over the rays that agrees with the values as far as they weigh."""
+    points = rays.points(radius).reshape(-1, 3)
+    found = membrane(rays.neighbours(), points, values.reshape(-1, 1), weights.ravel(), iterations=300)
+    return found.reshape(rays.shape)
+
+
+def _pixels(given: CompletionInput, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) photo pixels of (..., 3) points in head axes."""
+    return given.fit.camera.project(given.fit.to_camera(points.reshape(-1, 3)))
+
+
+def _mesh(rays: Rays, points: NDArray[np.float64], texture: NDArray[np.uint8]) -> Hair:
+    """Quads between the rays, where the texture has any hair; the first column stands twice, for the seam."""
+    rows, columns = rays.shape
+    vertices = np.concatenate([points, points[:, :1]], axis=1).reshape(-1, 3)
+    index = np.arange(rows * (columns + 1)).reshape(rows, columns + 1)
+    quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)
+    u = (np.arange(columns + 1) + 0.5) / columns
+    v = 1.0 - (np.arange(rows) + 0.5) / rows
+    uvs = np.stack(np.broadcast_arrays(u[None], v[:, None]), axis=-1).reshape(-1, 2)
+    alpha = texture[..., 3]
+    x = np.minimum((uvs[:, 0] * alpha.shape[1]).astype(int), alpha.shape[1] - 1)
+    y = np.minimum(((1.0 - uvs[:, 1]) * alpha.shape[0]).astype(int), alpha.shape[0] - 1)
+    halo = np.ones((_HALO, _HALO))
+    drawn = cv2.dilate(alpha, halo)[y, x][quads].max(axis=1) > 4
+    solid = cv2.erode(alpha, halo)[y, x][quads].min(axis=1) > 250
+    used, packed = np.unique(quads[drawn], return_inverse=True)
+    polygons = packed.reshape(-1, 4)
+    lowest = float(vertices[:, 1].min())
+    return Hair(
+        vertices=vertices[used].astype(np.float32),
+        polygons=polygons.astype(np.int32),
+        polygon_uvs=uvs[used][polygons].astype(np.float32),
+        soft=~solid[drawn],
+        fade=smoothstep((vertices[used, 1] - lowest) / _SHOWN_BELOW_M).astype(np.float32),
+        texture=texture,
+    )
