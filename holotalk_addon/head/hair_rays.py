@@ -17,7 +17,7 @@ COLUMNS = 180
 DOME_ROWS = 30
 _ROW_M = 0.006
 _MIDDLE = np.array([0.0, 0.03, -0.008])  # of the mean head's cranium, metres in head axes
-_LOWEST_M = -0.16  # in the fade of the bust
+_LOWEST_M = -0.172  # in the fade of the bust
 _ARC_M = 0.09  # radius of the dome, as far as heights are told by it
 
 
@@ -81,8 +81,8 @@ def make_rays(model: HeadModel, vertices: NDArray[np.floating]) -> Rays:
     middle = _MIDDLE + (vertices.astype(np.float64) - model.mean)[scalp].mean(axis=0)
     azimuth = (np.arange(COLUMNS) + 0.5) / COLUMNS * 2 * np.pi - np.pi
     below = int(np.ceil((_MIDDLE[1] - _LOWEST_M) / _ROW_M))
-    # The first row stands a little off the crown: there all columns meet.
-    elevation = np.append(np.pi / 2 * (1 - (np.arange(DOME_ROWS) + 0.35) / DOME_ROWS), np.zeros(below))
+    # In the first row all columns meet, at the crown.
+    elevation = np.append(np.pi / 2 * (1 - np.arange(DOME_ROWS) / DOME_ROWS), np.zeros(below))
     drop = np.append(np.zeros(DOME_ROWS), np.arange(below) * _ROW_M)
     way = np.empty((len(drop), COLUMNS, 3))
     way[..., 0] = np.cos(elevation)[:, None] * np.sin(azimuth)

@@ -35,7 +35,7 @@ _USUAL_M = 0.008  # thickness where nothing tells it
 _LOCKS = 0.05  # of the thickness: how uneven locks are
 _ON_SKIN_M = 0.004
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
-_SHOWN_BELOW_M = 0.03  # over which the lower end fades, as the bust does
+_FADE_M = 0.045  # over which the lower end fades, as the bust does
 _HALO = 9  # texels around a polygon that decide whether it is see-through, or not there at all
 
 
@@ -197,7 +197,10 @@ def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64
     noise = np.random.default_rng(3).standard_normal(rays.shape)
     locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=5.0), noise)
     uneven = _LOCKS * np.minimum(thick, 0.03) * np.clip(locks / locks.std(), -2, 2)
-    return np.maximum(thick + uneven, _THIN_M)
+    thick = np.maximum(thick + uneven, _THIN_M)
+    crown = (skin.radius + thick)[0].mean()  # one point for all columns
+    thick[0] = crown - skin.radius[0]
+    return thick
 
 
 def _spread(
@@ -231,12 +234,12 @@ def _mesh(rays: Rays, points: NDArray[np.float64], texture: NDArray[np.uint8]) -
     solid = cv2.erode(alpha, halo)[y, x][quads].min(axis=1) > 250
     used, packed = np.unique(quads[drawn], return_inverse=True)
     polygons = packed.reshape(-1, 4)
-    lowest = float(vertices[:, 1].min())
+    lowest = float(rays.origin[-1, 0, 1])
     return Hair(
         vertices=vertices[used].astype(np.float32),
         polygons=polygons.astype(np.int32),
         polygon_uvs=uvs[used][polygons].astype(np.float32),
         soft=~solid[drawn],
-        fade=smoothstep((vertices[used, 1] - lowest) / _SHOWN_BELOW_M).astype(np.float32),
+        fade=smoothstep((vertices[used, 1] - lowest) / _FADE_M).astype(np.float32),
         texture=texture,
     )
