@@ -28,7 +28,7 @@ from holotalk_addon.scene import hologram_scene
 from holotalk_addon.scene.background import BackgroundRender
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.own import role_of
-from holotalk_addon.ui import jobs, session
+from holotalk_addon.ui import jobs, session, viewport
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
 ROOT = Path(__file__).parents[1]
@@ -669,6 +669,25 @@ def test_a_damaged_asset_is_said_and_nothing_is_built(empty, photo, monkeypatch)
     _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(photo)), "install the zip again")
     _fails(bpy.ops.holotalk.generate, "install the zip again")
     assert ours() == {"scenes empty": 1}
+
+
+def test_what_a_viewport_showed_is_brought_back(addon):
+    bpy.ops.wm.read_factory_settings()
+    window = bpy.context.window_manager.windows[0]
+    space = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
+    space.region_3d.view_location = (1, 2, 3)
+    before = viewport.views_of(window)
+    for engine in ("BLENDER_WORKBENCH", "CYCLES"):
+        window.scene.render.engine = engine
+        viewport.show_front(window, window.scene)
+    viewport.look_through_camera(window, window.scene, "RENDERED")
+    shown = viewport.views_of(window)[0].values
+    assert not [path for path in viewport.SHOWN if shown[path] == before[0].values[path]]
+    viewport.bring_back(before, only=viewport.SHADING)
+    shading = {path: before[0].values[path] for path in viewport.SHADING}
+    assert viewport.views_of(window)[0].values == shown | shading
+    viewport.bring_back(before)
+    assert viewport.views_of(window) == before
 
 
 def test_a_picture_may_be_dropped_on_the_viewport_alone(addon):

@@ -19,7 +19,8 @@ from .operators_photo import idle
 from .preferences import scratch_folder
 from .settings import current_settings, look_of
 from .viewport import (
-    bring_back_shading,
+    SHADING,
+    bring_back,
     look_through_camera,
     open_image,
     show_hologram,
@@ -56,7 +57,7 @@ class HOLOTALK_OT_show_panels(HoloTalkOperator, bpy.types.Operator):
             own.overlay = PanelsOverlay(find_hologram)
         if own.overlay.is_shown():
             own.overlay.remove()
-            bring_back_shading(own.former_views.pop(PANELS, []))
+            bring_back(own.former_views.pop(PANELS, []), only=SHADING)
         else:
             own.former_views[PANELS] = views_of(context.window)
             show_plain(context.window)
