@@ -87,6 +87,8 @@ class JobOperator(HoloTalkOperator):
 
     job_name: ClassVar[str]
     """What the state calls it while it is at work."""
+    stopped: ClassVar[str] = NOTHING_CHANGED
+    """What it means to have stopped it, for the user."""
     _timer: Any = None
 
     def start(self, context: Any) -> Job:
@@ -144,7 +146,7 @@ class JobOperator(HoloTalkOperator):
         if job is not None:
             job.cancel()
         self._end(context)
-        raise Cancelled(NOTHING_CHANGED if job is None else job.stopped)
+        raise Cancelled(self.stopped)
 
     def cancel(self, context: Any) -> None:
         """Blender ends the operator (it quits, or opens another file)."""

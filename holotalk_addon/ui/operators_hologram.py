@@ -12,7 +12,7 @@ from bpy.app.handlers import persistent
 from ..errors import OptionError
 from ..scene.own import find_by_role, hologram_scene, is_own
 from . import session
-from .jobs import Job, RenderJob, ThreadJob
+from .jobs import Job, ThreadJob
 from .operator_base import HoloTalkOperator, JobOperator, hand_over
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
@@ -148,8 +148,7 @@ class HOLOTALK_OT_preview_frame(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Render a still into the add-on's own folder."""
-        folder = scratch_folder()
-        return RenderJob(folder / PREVIEW_NAME, folder)
+        return render_job(scratch_folder() / PREVIEW_NAME)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Show the still and the estimate."""
@@ -195,7 +194,7 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
             raise OptionError("The video has no name yet: give the path of an .mp4 file.")
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".mp4")))
         if bpy.app.background or context.window is None or not bpy.app.binary_path:
-            seconds = RenderJob(path, scratch_folder()).run()
+            seconds = render_job(path).run()
             return _rendered(self, context, path, look_of(hologram_scene()), seconds)
         return hand_over(
             self, context, lambda: bpy.ops.holotalk.render_behind("INVOKE_DEFAULT", filepath=str(path))
@@ -221,11 +220,18 @@ class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
         """Make the job."""
         self._look = look_of(hologram_scene())
         _warn_of_paintings(self)
-        return RenderJob(Path(self.filepath), scratch_folder())
+        return render_job(Path(self.filepath))
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Say where the video is."""
         return _rendered(self, context, Path(self.filepath), self._look, result)
+
+
+def render_job(output: Path) -> Job:
+    """A render of the open file's hologram to a ``.mp4`` or ``.png``; it tells the seconds a video takes."""
+    from ..scene.background import BackgroundRender
+
+    return BackgroundRender(output, scratch_folder())
 
 
 def suggested_path(settings: Any, name: str) -> str:

@@ -12,9 +12,9 @@ import bpy
 from ..errors import HoloTalkError
 from ..scene.own import find_by_role, hologram_scene, is_own, tag
 from . import session
-from .jobs import DoneJob, Job, RenderJob
+from .jobs import DoneJob, Job
 from .operator_base import HoloTalkOperator, JobOperator, redraw
-from .operators_hologram import PREVIEW_NAME, PYRAMID_ROLE, hologram_is_there
+from .operators_hologram import PREVIEW_NAME, PYRAMID_ROLE, hologram_is_there, render_job
 from .operators_photo import idle
 from .preferences import scratch_folder
 from .settings import current_settings, look_of
@@ -103,8 +103,7 @@ class HOLOTALK_OT_virtual_pyramid(JobOperator, bpy.types.Operator):
         current = bool(settings.video) and settings.video_look == look_of(hologram_scene())
         if current and Path(bpy.path.abspath(settings.video)).is_file():
             return DoneJob()
-        folder = scratch_folder()
-        return RenderJob(folder / PREVIEW_NAME, folder)
+        return render_job(scratch_folder() / PREVIEW_NAME)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Build it around the video, or around the frame."""

@@ -54,7 +54,7 @@ def views_of(window: Any) -> list[View]:
 
 
 def bring_back(views: list[View], only: Iterable[str] = SHOWN) -> None:
-    """Show again what was shown, as far as the viewports are still there; all of it, or only these properties."""
+    """Show again what was shown, or only these properties, as far as the viewports are still there."""
     for view in views:
         screen = bpy.data.screens.get(view.screen)
         if screen is None or view.area >= len(screen.areas) or screen.areas[view.area].type != "VIEW_3D":
