@@ -66,6 +66,11 @@ class HoloTalkOperator:
         self.report({"ERROR"}, sentence)
 
 
+def windowless(context: Any) -> bool:
+    """Whether work goes straight through: there is no window to keep alive, or no second Blender to start."""
+    return bpy.app.background or context.window is None or not bpy.app.binary_path
+
+
 def hand_over(operator: Any, context: Any, begin: Callable[[], Any]) -> set[str]:
     """Have another operator begin its job; what it reports, this one reports.
 
@@ -106,7 +111,7 @@ class JobOperator(HoloTalkOperator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Begin, and come back with the timer."""
-        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+        if windowless(context):
             return self.execute(context)
         return self.guarded(context, self._begin)
 

@@ -13,7 +13,7 @@ from ..errors import OptionError
 from ..scene.own import find_by_role, hologram_scene, is_own
 from . import session
 from .jobs import Job, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, hand_over
+from .operator_base import HoloTalkOperator, JobOperator, hand_over, windowless
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
 from .settings import (
@@ -193,7 +193,7 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
         if not self.filepath:
             raise OptionError("The video has no name yet: give the path of an .mp4 file.")
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".mp4")))
-        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+        if windowless(context):
             seconds = render_job(path).run()
             return _rendered(self, context, path, look_of(hologram_scene()), seconds)
         return hand_over(
