@@ -10,7 +10,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..errors import OptionError
-from ..scene.own import find_by_role, hologram_scene, is_own
+from ..scene.own import HOLOGRAM_ROLE, PYRAMID_ROLE, find_by_role, hologram_scene, is_own
 from . import session
 from .jobs import Job, ThreadJob
 from .operator_base import HoloTalkOperator, JobOperator, hand_over, windowless
@@ -43,7 +43,6 @@ GENERATE_SHARES = {
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
-PYRAMID_ROLE = "pyramid scene"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -106,7 +105,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         scene.holotalk.video_look = ""
         read_gaze(scene.holotalk)
         if first and context.window is not None:
-            session.current().former_views["hologram"] = views_of(context.window)
+            session.current().former_views[HOLOGRAM_ROLE] = views_of(context.window)
         show_hologram(context, scene, first=first)
         state = context.window_manager.holotalk
         state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
@@ -304,7 +303,7 @@ def follow_undo(*_: object) -> None:
         bring_back(own.former_views.pop(PYRAMID_ROLE, []))
     if hologram_scene() is not None:
         return
-    bring_back(own.former_views.pop("hologram", []))
+    bring_back(own.former_views.pop(HOLOGRAM_ROLE, []))
     state = bpy.context.window_manager.holotalk
     state.message = state.preview = ""
     state.estimate = 0.0
@@ -314,11 +313,11 @@ def follow_undo(*_: object) -> None:
 def follow_redo(*_: object) -> None:
     """Where the hologram was brought back, it is shown again."""
     scene, own = hologram_scene(), session.current()
-    if scene is None or "hologram" in own.former_views:
+    if scene is None or HOLOGRAM_ROLE in own.former_views:
         return
     for window in bpy.context.window_manager.windows:
         if window.scene == scene:
-            own.former_views["hologram"] = views_of(window)
+            own.former_views[HOLOGRAM_ROLE] = views_of(window)
             show_front(window, scene)
             return
 

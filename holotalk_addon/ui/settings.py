@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import hologram_head, hologram_scene
+from ..scene.own import LOOK, hologram_head, hologram_scene
 from . import session
 from .preferences import PRESET_PIXELS, SIZE_PRESETS
-
-LOOK = "holotalk_look"
-"""As in :mod:`..scene.hologram_scene`, which is too heavy to import here."""
 
 if TYPE_CHECKING:
     from ..hologram.layout import PyramidLayout
