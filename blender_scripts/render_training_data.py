@@ -4,8 +4,9 @@
     python blender_scripts/render_training_data.py -o DIR -n 1000 [--preset full] ...
     blender -b --python blender_scripts/render_training_data.py -- -o DIR -n 1000 ...
 
-Outside Blender it renders on one worker for each processor. Inside, where the add-on must be enabled, it
-renders in Blender's own process.
+Outside Blender it renders on one worker for each processor. Inside, it renders in Blender's own process. The
+add-on must be enabled there: in the preferences, or by ``--addons bl_ext.user_default.holotalk`` before
+``--python``.
 """
 
 from __future__ import annotations
@@ -29,10 +30,8 @@ def _command_line() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "holotalk_addon":
             raise
-    import bpy
-
-    for name in bpy.context.preferences.addons.keys():  # noqa: SIM118 - Blender's collection yields entries
-        if name.split(".")[-1] == "holotalk":
+    for name in list(sys.modules):
+        if name.startswith("bl_ext.") and name.endswith(".holotalk"):
             return importlib.import_module(f"{name}.cli")
     sys.exit("render_training_data: enable the HoloTalk add-on in Blender's preferences first")
 

@@ -20,15 +20,15 @@ from PIL import Image
 
 import holotalk_addon
 from holotalk_addon import assets, pipeline
-from holotalk_addon.errors import AssetError
+from holotalk_addon.errors import AssetError, HoloTalkError
 from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
-from holotalk_addon.scene.background import BackgroundRender
+from holotalk_addon.scene.background import BackgroundRender, SecondBlender
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.own import role_of
-from holotalk_addon.ui import jobs, session
+from holotalk_addon.ui import jobs, session, viewport
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
 ROOT = Path(__file__).parents[1]
@@ -464,9 +464,10 @@ def second_blender(tmp_path):
     script.write_text(
         "import sys\nimport bpy\n"
         "arguments = sys.argv[1:]\n"
-        "assert arguments[0] == '--background' and arguments[2] == '--addons'\n"
-        "bpy.ops.wm.open_mainfile(filepath=arguments[1])\n"
-        "__import__(arguments[3]).register()\n"
+        "addons = arguments.index('--addons')\n"
+        "assert arguments[0] == '--background' and addons in (1, 2)\n"
+        "addons == 1 or bpy.ops.wm.open_mainfile(filepath=arguments[1])\n"
+        "__import__(arguments[addons + 1]).register()\n"
         "exec(arguments[arguments.index('--python-expr') + 1])\n"
     )
     program = tmp_path / "blender"
@@ -523,6 +524,18 @@ def test_a_stopped_render_leaves_nothing_and_spares_the_former_video(hologram, s
     assert {path.name for path in tmp_path.iterdir()} == {
         "scratch", "behind.mp4", "blender", "second_blender.py"
     }  # fmt: skip
+
+
+def test_what_a_second_blender_refuses_is_said_as_if_it_were_this_one(addon, second_blender, tmp_path):
+    words = ("training_data:render_for_panel", "nothing", str(tmp_path / "data"), 1, 0)
+    job = SecondBlender(*words, scratch=tmp_path)
+    with pytest.raises(HoloTalkError, match="nothing") as refused:
+        job.run()
+    job.begin()
+    _wait(job, lambda: False)
+    with pytest.raises(HoloTalkError, match=re.escape(str(refused.value))):
+        job.result()
+    assert not list(tmp_path.glob("holotalk-*"))
 
 
 def test_a_second_blender_that_fails_says_why(hologram, second_blender, tmp_path):
@@ -712,6 +725,25 @@ def test_a_damaged_asset_is_said_and_nothing_is_built(empty, photo, monkeypatch)
     _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(photo)), "install the zip again")
     _fails(bpy.ops.holotalk.generate, "install the zip again")
     assert ours() == {"scenes empty": 1}
+
+
+def test_what_a_viewport_showed_is_brought_back(addon):
+    bpy.ops.wm.read_factory_settings()
+    window = bpy.context.window_manager.windows[0]
+    space = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
+    space.region_3d.view_location = (1, 2, 3)
+    before = viewport.views_of(window)
+    for engine in ("BLENDER_WORKBENCH", "CYCLES"):
+        window.scene.render.engine = engine
+        viewport.show_front(window, window.scene)
+    viewport.look_through_camera(window, window.scene, "RENDERED")
+    shown = viewport.views_of(window)[0].values
+    assert not [path for path in viewport.SHOWN if shown[path] == before[0].values[path]]
+    viewport.bring_back(before, only=viewport.SHADING)
+    shading = {path: before[0].values[path] for path in viewport.SHADING}
+    assert viewport.views_of(window)[0].values == shown | shading
+    viewport.bring_back(before)
+    assert viewport.views_of(window) == before
 
 
 def test_a_picture_may_be_dropped_on_the_viewport_alone(addon):

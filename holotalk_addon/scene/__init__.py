@@ -2,7 +2,7 @@
 """Head -> Blender: the head object, the four cameras, the hologram scene, renders and exports.
 
 With ``ui``, the only rooms that import ``bpy``. Everything that is made here carries the custom
-property ``holotalk``, so that a new hologram replaces the old one and touches nothing else.
+property ``holotalk_role``, so that a new hologram replaces the old one and touches nothing else.
 """
 
 import sys

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,50 +36,68 @@ _EXTENSIONS = (".mp4", ".png")
 
 
 class SecondBlender:
-    """One call in a second Blender: begin, ask :attr:`done` now and then, take the result."""
+    """One call in a second Blender: begin, ask :attr:`done` now and then, take the result. Where there is no
+    window to keep alive, :meth:`run` does it here."""
 
-    def __init__(self, call: str, scratch: Path | None = None) -> None:
+    folder: Path
+    """From :meth:`begin` to the end: what the second Blender writes."""
+
+    def __init__(
+        self,
+        call: str,
+        *words: str | int | float,
+        stage: str = "",
+        with_file: bool = False,
+        scratch: Path | None = None,
+    ) -> None:
         """Prepare the call.
 
         Args:
-            call: ``module:function`` inside this package. The function takes the words of :meth:`begin` and a
+            call: ``module:function`` inside this package. The function takes the words and a
                 :data:`~..progress.Progress`, and returns something that JSON can hold.
+            words: what the function is called with.
+            stage: what it does, for the user.
+            with_file: open a copy of the open file in the second Blender.
             scratch: where the temporary folder is made; the system's place for such by default.
 
         """
-        self._call = call
-        if scratch is not None:
-            _clear_old(scratch)
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
-        """For what the second Blender writes; it goes with :meth:`clear`."""
+        self.stage = stage
+        self._call, self._words = call, words
+        self._with_file, self._scratch = with_file, scratch
         self._process: subprocess.Popen[bytes] | None = None
         self._said: dict[str, Any] = {}
 
-    def begin(self, *words: str | int | float, with_file: bool) -> None:
-        """Start it.
-
-        Args:
-            words: what the function is called with.
-            with_file: open a copy of the open file in it.
+    def begin(self) -> None:
+        """Start the second Blender.
 
         Raises:
-            OutputError: the copy cannot be saved.
+            OutputError: the copy of the open file cannot be saved.
 
         """
+        if self._scratch is not None:
+            _clear_old(self._scratch)
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._scratch))
         command = [bpy.app.binary_path, "--background"]
-        if with_file:
+        if self._with_file:
             command.append(str(self._copy()))
-        package = __package__.rpartition(".")[0]
         call = (
             f"from {__package__}.background import serve; "
-            f"serve({self._call!r}, {words!r}, {str(self._told)!r})"
+            f"serve({self._call!r}, {self._words_there()!r}, {str(self._told)!r})"
         )
-        command += ["--addons", package, "--python-exit-code", "1", "--python-expr", call]
+        command += ["--addons", _package(), "--python-exit-code", "1", "--python-expr", call]
         where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
         with (self.folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **where}
             )
+
+    def run(self) -> Any:
+        """Call the function in this Blender; returns what it returns, raises what it raises."""
+        return _function(self._call)(*self._words, silent)
+
+    def _words_there(self) -> tuple[str | int | float, ...]:
+        """What the function is called with in the second Blender."""
+        return self._words
 
     def _copy(self) -> Path:
         path = self.folder / "copy.blend"
@@ -89,7 +107,7 @@ class SecondBlender:
         try:
             bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=False, relative_remap=True)
         except RuntimeError as error:
-            self.clear()
+            self._clear()
             raise OutputError(f"The file cannot be copied to {self.folder}: {error}") from error
         return path
 
@@ -116,16 +134,23 @@ class SecondBlender:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self.clear()
+        self._clear()
 
     def result(self) -> Any:
-        """What the function returned; afterwards the folder is to be cleared.
+        """What the function returned; clears everything away.
 
         Raises:
             HoloTalkError: what the function raised for the user.
             RuntimeError: it failed otherwise; the message has its last words.
 
         """
+        try:
+            return self._taken()
+        finally:
+            self._clear()
+
+    def _taken(self) -> Any:
+        """The result, while the folder is still there."""
         _ = self.fraction  # the last word
         if "error" in self._said:
             raise HoloTalkError(self._said["error"])
@@ -133,8 +158,7 @@ class SecondBlender:
             raise RuntimeError("The second Blender failed. It said:\n" + self._last_words())
         return self._said["result"]
 
-    def clear(self) -> None:
-        """Remove the temporary folder."""
+    def _clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)  # what Windows still holds goes with the next job
 
     @property
@@ -164,11 +188,8 @@ def serve(call: str, words: Sequence[str | int | float], told: str) -> None:
         with contextlib.suppress(PermissionError):  # Windows: it is being read; the next word will do
             beside.replace(progress)
 
-    module, _, function = call.partition(":")
-    package = __package__.rpartition(".")[0]
     try:
-        do = getattr(importlib.import_module(f".{module}", package), function)
-        result = do(*words, lambda fraction: say(fraction=fraction))
+        result = _function(call)(*words, lambda fraction: say(fraction=fraction))
     except HoloTalkError as error:
         say(error=str(error))
     except OSError as error:
@@ -180,8 +201,24 @@ def serve(call: str, words: Sequence[str | int | float], told: str) -> None:
         say(fraction=1.0, result=result)
 
 
-class BackgroundRender:
-    """A render of the open file's hologram in a second Blender."""
+def _function(call: str) -> Callable[..., Any]:
+    """The function that is called ``module:function`` inside this package."""
+    module, _, function = call.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(f".{module}", _package()), function)
+    return found
+
+
+def _package() -> str:
+    """HoloTalk's package, by whatever name Blender has given to it."""
+    return __package__.rpartition(".")[0]
+
+
+class BackgroundRender(SecondBlender):
+    """A render of the open file's hologram.
+
+    Its result: seconds that the video of the whole loop takes (measured on what was rendered). The output is
+    put in its place when it is finished; until then one of earlier stays as it was.
+    """
 
     def __init__(self, output: Path, scratch: Path | None = None) -> None:
         """Prepare a render.
@@ -196,48 +233,24 @@ class BackgroundRender:
 
         """
         self.output = check_output(output, _EXTENSIONS)
-        self._blender = SecondBlender("scene.background:render_here", scratch)
-        self._made = self._blender.folder / f"result{self.output.suffix.lower()}"
-
-    def begin(self) -> None:
-        """Save the copy and start the second Blender."""
-        self._blender.begin(str(self._made), with_file=True)
+        call = "scene.background:render_here"
+        super().__init__(call, str(self.output), stage="Rendering", with_file=True, scratch=scratch)
 
     @property
-    def fraction(self) -> float:
-        """How much is rendered, 0..1."""
-        return self._blender.fraction
+    def _made(self) -> Path:
+        return self.folder / f"result{self.output.suffix.lower()}"
 
-    @property
-    def done(self) -> bool:
-        """Whether the second Blender has ended."""
-        return self._blender.done
+    def _words_there(self) -> tuple[str]:
+        return (str(self._made),)
 
-    def cancel(self) -> None:
-        """Stop it; an output of earlier stays as it was."""
-        self._blender.cancel()
-
-    def result(self) -> float:
-        """Put the finished output in its place.
-
-        Returns:
-            Seconds that the video of the whole loop takes (measured on what was rendered).
-
-        Raises:
-            HoloTalkError: the render failed; the message says why.
-            RuntimeError: the second Blender failed.
-
-        """
-        try:
-            seconds = float(self._blender.result())
-            with replacing(self.output) as beside:
-                try:
-                    shutil.copyfile(self._made, beside)
-                except OSError as error:
-                    raise OutputError(f"Cannot write {self.output}: {error.strerror}.") from error
-            return seconds
-        finally:
-            self._blender.clear()
+    def _taken(self) -> float:
+        seconds = float(super()._taken())
+        with replacing(self.output) as beside:
+            try:
+                shutil.copyfile(self._made, beside)
+            except OSError as error:
+                raise OutputError(f"Cannot write {self.output}: {error.strerror}.") from error
+        return seconds
 
 
 def render_here(output: Path | str, progress: Progress = silent) -> float:

@@ -20,6 +20,8 @@ from .hair_object import find_hair, hair_objects
 from .head_object import make_head_object, read_head, use_plain_names
 from .own import (
     EMPTY_ROLE,
+    HOLOGRAM_ROLE,
+    LOOK,
     TAG,
     find_by_role,
     hologram_collection,
@@ -43,8 +45,6 @@ ENGINES: tuple[Engine, ...] = ("auto", "workbench", "eevee", "cycles")
 COLLECTION_NAME = "HoloTalk"
 HOLOGRAM_NAME = "Hologram"
 KEPT_NAME = "Kept heads"
-LOOK = "holotalk_look"
-"""Custom property of the hologram's scene: what it was built with, as JSON."""
 STRIP_ROLE = "strip"
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
@@ -263,7 +263,7 @@ def _arrange(
         views.append(scene)
     # Its strips are rendered by their own scenes: the engine here is for the viewport alone.
     hologram = _own_scene(
-        HOLOGRAM_NAME, "hologram", layout.frame, motion, engine, world, before.get("engine")
+        HOLOGRAM_NAME, HOLOGRAM_ROLE, layout.frame, motion, engine, world, before.get("engine")
     )
     hologram.render.film_transparent = False
     if collection.name not in hologram.collection.children:
@@ -300,7 +300,7 @@ def _own_scene(
     if scene is None:
         scene = tag(make_scene(name, resolution, motion, engine, world), role)
         scene.render.filepath = "//hologram.mp4"
-        if role == "hologram":
+        if role == HOLOGRAM_ROLE:
             compat.output_mp4(scene)
         return scene
     _set_extent(scene, resolution, motion)

@@ -15,6 +15,12 @@ TAG = "holotalk_role"
 """Custom property: what the block is to HoloTalk. (``holotalk`` alone is the panel's settings.)"""
 NAME_TAG = "holotalk_name"
 """Custom property: the name under which it is HoloTalk's own."""
+LOOK = "holotalk_look"
+"""Custom property of the hologram's scene: what it was built with, as JSON."""
+HOLOGRAM_ROLE = "hologram"
+"""The scene whose sequencer shows the hologram."""
+PYRAMID_ROLE = "pyramid scene"
+"""The scene of the virtual pyramid."""
 EMPTY_ROLE = "empty"
 """The scene of a new file, which goes when there is another."""
 
@@ -51,7 +57,7 @@ def find_by_role(blocks: Any, role: str) -> Any:
 
 def hologram_scene() -> Any:
     """The scene whose sequencer shows the hologram of the open file, or None."""
-    return find_by_role(bpy.data.scenes, "hologram")
+    return find_by_role(bpy.data.scenes, HOLOGRAM_ROLE)
 
 
 def hologram_collection() -> Any:

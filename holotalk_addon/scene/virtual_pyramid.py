@@ -27,7 +27,7 @@ from ..hologram.layout import PyramidLayout, pyramid_dimensions
 from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from . import compat
 from .hologram_scene import make_scene
-from .own import find_by_role, is_own, role_of, tag
+from .own import PYRAMID_ROLE, find_by_role, is_own, role_of, tag
 from .rig import SENSOR_WIDTH
 
 PYRAMID_NAME = "HoloTalk Pyramid"
@@ -114,7 +114,7 @@ def metres_per_pixel(layout: PyramidLayout, screen_mm: tuple[float, float] = SCR
 
 def find_virtual_pyramid() -> Any | None:
     """The scene of the virtual pyramid in the open file, or None."""
-    return find_by_role(bpy.data.scenes, f"{ROLE} scene")
+    return find_by_role(bpy.data.scenes, PYRAMID_ROLE)
 
 
 def build_virtual_pyramid(
@@ -197,7 +197,7 @@ def _make_scene(motion: LoopMotion) -> Any:
     scene = find_virtual_pyramid()
     if scene is None:
         scene = make_scene(PYRAMID_NAME, PICTURE_SIZE, motion, "eevee", None)
-        tag(scene, f"{ROLE} scene")
+        tag(scene, PYRAMID_ROLE)
         scene.render.film_transparent = False
         scene.eevee.taa_render_samples = EEVEE_SAMPLES
         cycles = getattr(scene, "cycles", None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -26,12 +25,10 @@ NOTHING_CHANGED = "Stopped. Nothing was changed."
 
 
 class Job(Protocol):
-    """What the modal operator asks of a job."""
+    """What the modal operator asks of a job: of those here, and of a second Blender in ``scene``."""
 
     stage: str
     """What it does now, for the user."""
-    stopped: str
-    """What it means to have stopped it, for the user."""
 
     @property
     def fraction(self) -> float:
@@ -56,8 +53,6 @@ class Job(Protocol):
 
 class ThreadJob:
     """Work without ``bpy`` in a thread of its own: Blender's window stays alive."""
-
-    stopped = NOTHING_CHANGED
 
     def __init__(self, work: Callable[[Tell], Any], shares: dict[str, float], alone: threading.Lock) -> None:
         """Prepare the work.
@@ -113,7 +108,7 @@ class ThreadJob:
 
     def _tell(self, stage: str, part: float) -> None:
         if self._stop.is_set():
-            raise Cancelled(self.stopped)
+            raise Cancelled(NOTHING_CHANGED)
         before = 0.0
         for name, share in self._shares.items():
             if name == stage:
@@ -127,7 +122,6 @@ class DoneJob:
     """Nothing left to do: what the operator asked for is there already."""
 
     stage = ""
-    stopped = NOTHING_CHANGED
     fraction = 1.0
     done = True
 
@@ -148,98 +142,3 @@ class DoneJob:
     def run(self) -> Any:
         """The value."""
         return self._value
-
-
-class RenderJob:
-    """A render: in a second Blender where there is a window, else straight through in this one."""
-
-    stage = "Rendering"
-    stopped = NOTHING_CHANGED
-
-    def __init__(self, output: Path, scratch: Path | None) -> None:
-        """Prepare a render of the open file's hologram to ``output`` (.mp4 or .png)."""
-        self._output = output
-        self._scratch = scratch
-        self._render: Any = None
-
-    def begin(self) -> None:
-        """Start the second Blender."""
-        from ..scene.background import BackgroundRender
-
-        self._render = BackgroundRender(self._output, self._scratch)
-        self._render.begin()
-
-    @property
-    def fraction(self) -> float:
-        """How much is rendered, 0..1."""
-        return 0.0 if self._render is None else float(self._render.fraction)
-
-    @property
-    def done(self) -> bool:
-        """Whether the second Blender has ended."""
-        return self._render is None or bool(self._render.done)
-
-    def cancel(self) -> None:
-        """Stop the second Blender; an output of earlier stays as it was."""
-        if self._render is not None:
-            self._render.cancel()
-
-    def result(self) -> float:
-        """Put the output in its place; returns the seconds that the whole video takes."""
-        return float(self._render.result())
-
-    def run(self) -> float:
-        """Render in this Blender."""
-        from ..outputs import check_output
-        from ..scene.background import render_here
-
-        return render_here(check_output(self._output, (".mp4", ".png")))
-
-
-class TrainingDataJob:
-    """Training data, rendered in a second Blender where there is a window, else straight through here."""
-
-    stage = "Rendering people"
-    stopped = "Stopped. What is done is kept: the same button goes on."
-
-    def __init__(self, order: tuple[str, str, int, int], scratch: Path | None) -> None:
-        """Prepare it: ``order`` is what :func:`~..training_data.render_for_panel` takes."""
-        self._order = order
-        self._scratch = scratch
-        self._blender: Any = None
-
-    def begin(self) -> None:
-        """Start the second Blender."""
-        from ..scene.background import SecondBlender
-
-        self._blender = SecondBlender("training_data:render_for_panel", self._scratch)
-        self._blender.begin(*self._order, with_file=False)
-
-    @property
-    def fraction(self) -> float:
-        """How much is rendered, 0..1."""
-        return 0.0 if self._blender is None else float(self._blender.fraction)
-
-    @property
-    def done(self) -> bool:
-        """Whether the second Blender has ended."""
-        return self._blender is None or bool(self._blender.done)
-
-    def cancel(self) -> None:
-        """Stop it; the people who are done stay in the folder."""
-        if self._blender is not None:
-            self._blender.cancel()
-
-    def result(self) -> int:
-        """How many samples the folder holds."""
-        try:
-            return int(self._blender.result())
-        finally:
-            self._blender.clear()
-
-    def run(self) -> int:
-        """Render in this Blender."""
-        from ..progress import silent
-        from ..training_data import render_for_panel
-
-        return render_for_panel(*self._order, silent)

@@ -66,6 +66,11 @@ class HoloTalkOperator:
         self.report({"ERROR"}, sentence)
 
 
+def windowless(context: Any) -> bool:
+    """Whether work goes straight through: there is no window to keep alive, or no second Blender to start."""
+    return bpy.app.background or context.window is None or not bpy.app.binary_path
+
+
 def hand_over(operator: Any, context: Any, begin: Callable[[], Any]) -> set[str]:
     """Have another operator begin its job; what it reports, this one reports.
 
@@ -87,6 +92,8 @@ class JobOperator(HoloTalkOperator):
 
     job_name: ClassVar[str]
     """What the state calls it while it is at work."""
+    stopped: ClassVar[str] = NOTHING_CHANGED
+    """What it means to have stopped it, for the user."""
     _timer: Any = None
 
     def start(self, context: Any) -> Job:
@@ -104,7 +111,7 @@ class JobOperator(HoloTalkOperator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Begin, and come back with the timer."""
-        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+        if windowless(context):
             return self.execute(context)
         return self.guarded(context, self._begin)
 
@@ -144,7 +151,7 @@ class JobOperator(HoloTalkOperator):
         if job is not None:
             job.cancel()
         self._end(context)
-        raise Cancelled(NOTHING_CHANGED if job is None else job.stopped)
+        raise Cancelled(self.stopped)
 
     def cancel(self, context: Any) -> None:
         """Blender ends the operator (it quits, or opens another file)."""

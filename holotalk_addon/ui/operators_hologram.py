@@ -10,10 +10,10 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..errors import OptionError
-from ..scene.own import find_by_role, hologram_scene, is_own
+from ..scene.own import HOLOGRAM_ROLE, PYRAMID_ROLE, find_by_role, hologram_scene, is_own
 from . import session
-from .jobs import Job, RenderJob, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, hand_over
+from .jobs import Job, ThreadJob
+from .operator_base import HoloTalkOperator, JobOperator, hand_over, windowless
 from .operators_photo import LOADING, idle, take_faces
 from .preferences import scratch_folder
 from .settings import (
@@ -43,7 +43,6 @@ GENERATE_SHARES = {
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
-PYRAMID_ROLE = "pyramid scene"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -106,7 +105,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         scene.holotalk.video_look = ""
         read_gaze(scene.holotalk)
         if first and context.window is not None:
-            session.current().former_views["hologram"] = views_of(context.window)
+            session.current().former_views[HOLOGRAM_ROLE] = views_of(context.window)
         show_hologram(context, scene, first=first)
         state = context.window_manager.holotalk
         state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
@@ -148,8 +147,7 @@ class HOLOTALK_OT_preview_frame(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Render a still into the add-on's own folder."""
-        folder = scratch_folder()
-        return RenderJob(folder / PREVIEW_NAME, folder)
+        return render_job(scratch_folder() / PREVIEW_NAME)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Show the still and the estimate."""
@@ -194,8 +192,8 @@ class HOLOTALK_OT_render_video(HoloTalkOperator, bpy.types.Operator):
         if not self.filepath:
             raise OptionError("The video has no name yet: give the path of an .mp4 file.")
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".mp4")))
-        if bpy.app.background or context.window is None or not bpy.app.binary_path:
-            seconds = RenderJob(path, scratch_folder()).run()
+        if windowless(context):
+            seconds = render_job(path).run()
             return _rendered(self, context, path, look_of(hologram_scene()), seconds)
         return hand_over(
             self, context, lambda: bpy.ops.holotalk.render_behind("INVOKE_DEFAULT", filepath=str(path))
@@ -221,11 +219,18 @@ class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
         """Make the job."""
         self._look = look_of(hologram_scene())
         _warn_of_paintings(self)
-        return RenderJob(Path(self.filepath), scratch_folder())
+        return render_job(Path(self.filepath))
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Say where the video is."""
         return _rendered(self, context, Path(self.filepath), self._look, result)
+
+
+def render_job(output: Path) -> Job:
+    """A render of the open file's hologram to a ``.mp4`` or ``.png``; it tells the seconds a video takes."""
+    from ..scene.background import BackgroundRender
+
+    return BackgroundRender(output, scratch_folder())
 
 
 def suggested_path(settings: Any, name: str) -> str:
@@ -298,7 +303,7 @@ def follow_undo(*_: object) -> None:
         bring_back(own.former_views.pop(PYRAMID_ROLE, []))
     if hologram_scene() is not None:
         return
-    bring_back(own.former_views.pop("hologram", []))
+    bring_back(own.former_views.pop(HOLOGRAM_ROLE, []))
     state = bpy.context.window_manager.holotalk
     state.message = state.preview = ""
     state.estimate = 0.0
@@ -308,11 +313,11 @@ def follow_undo(*_: object) -> None:
 def follow_redo(*_: object) -> None:
     """Where the hologram was brought back, it is shown again."""
     scene, own = hologram_scene(), session.current()
-    if scene is None or "hologram" in own.former_views:
+    if scene is None or HOLOGRAM_ROLE in own.former_views:
         return
     for window in bpy.context.window_manager.windows:
         if window.scene == scene:
-            own.former_views["hologram"] = views_of(window)
+            own.former_views[HOLOGRAM_ROLE] = views_of(window)
             show_front(window, scene)
             return
 

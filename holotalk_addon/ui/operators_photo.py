@@ -12,7 +12,7 @@ from ..errors import FaceError
 from ..scene.own import hologram_scene
 from . import session
 from .jobs import Job, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, hand_over, redraw
+from .operator_base import HoloTalkOperator, JobOperator, hand_over, redraw, windowless
 from .preferences import preferences
 from .settings import current_settings, settings_of
 
@@ -57,7 +57,7 @@ class HOLOTALK_OT_open_photo(HoloTalkOperator, bpy.types.Operator):
         if not settings.photo and own is not None and hologram_scene() is None:
             settings.size_preset = own.size_preset
         settings.photo = self.filepath
-        if bpy.app.background or context.window is None or not bpy.app.binary_path:
+        if windowless(context):
             photo, faces = _look_job(settings).run()
             take_faces(settings, settings.photo, photo, faces)
             return {"FINISHED"}

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
 
 from ..errors import OptionError
-from .jobs import Job, TrainingDataJob
+from .jobs import Job
 from .operator_base import JobOperator
 from .operators_photo import idle
 from .preferences import scratch_folder
@@ -23,6 +22,7 @@ class HOLOTALK_OT_render_data(JobOperator, bpy.types.Operator):
     bl_label = "Render Training Data"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
     job_name = "TRAINING"
+    stopped = "Stopped. What is done is kept: the same button goes on."
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -31,12 +31,20 @@ class HOLOTALK_OT_render_data(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Make the job."""
+        from ..scene.background import SecondBlender
+
         settings = current_settings(context)
         if not settings.data_folder:
             raise OptionError("The training data has no folder yet: choose one.")
-        folder = Path(bpy.path.abspath(settings.data_folder))
-        order = (settings.data_preset.lower(), str(folder), settings.data_samples, settings.data_seed)
-        return TrainingDataJob(order, scratch_folder())
+        return SecondBlender(
+            "training_data:render_for_panel",
+            settings.data_preset.lower(),
+            bpy.path.abspath(settings.data_folder),
+            settings.data_samples,
+            settings.data_seed,
+            stage="Rendering people",
+            scratch=scratch_folder(),
+        )
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Say how much there is."""

@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import find_by_role, hologram_scene, is_own, tag
+from ..scene.own import PYRAMID_ROLE, find_by_role, hologram_scene, is_own, tag
 from . import session
-from .jobs import DoneJob, Job, RenderJob
+from .jobs import DoneJob, Job
 from .operator_base import HoloTalkOperator, JobOperator, redraw
-from .operators_hologram import PREVIEW_NAME, PYRAMID_ROLE, hologram_is_there
+from .operators_hologram import PREVIEW_NAME, hologram_is_there, render_job
 from .operators_photo import idle
 from .preferences import scratch_folder
 from .settings import current_settings, look_of
 from .viewport import (
-    bring_back_shading,
+    SHADING,
+    bring_back,
     look_through_camera,
     open_image,
     show_hologram,
@@ -56,7 +57,7 @@ class HOLOTALK_OT_show_panels(HoloTalkOperator, bpy.types.Operator):
             own.overlay = PanelsOverlay(find_hologram)
         if own.overlay.is_shown():
             own.overlay.remove()
-            bring_back_shading(own.former_views.pop(PANELS, []))
+            bring_back(own.former_views.pop(PANELS, []), only=SHADING)
         else:
             own.former_views[PANELS] = views_of(context.window)
             show_plain(context.window)
@@ -102,8 +103,7 @@ class HOLOTALK_OT_virtual_pyramid(JobOperator, bpy.types.Operator):
         current = bool(settings.video) and settings.video_look == look_of(hologram_scene())
         if current and Path(bpy.path.abspath(settings.video)).is_file():
             return DoneJob()
-        folder = scratch_folder()
-        return RenderJob(folder / PREVIEW_NAME, folder)
+        return render_job(scratch_folder() / PREVIEW_NAME)
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Build it around the video, or around the frame."""

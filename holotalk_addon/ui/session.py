@@ -8,6 +8,8 @@ what outlives them needs a home.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -28,7 +30,7 @@ class Session:
         self.job: Job | None = None
         """The work that goes on behind the window, one at a time."""
         self.copying = False
-        """True while settings are copied from scene to scene: their update functions then wait."""
+        """True while settings are copied, see :meth:`copies`: their update functions then do nothing."""
         self.overlay: PanelsOverlay | None = None
         self.alone = threading.Lock()
         """Held by the thread that uses the networks."""
@@ -39,6 +41,15 @@ class Session:
         self._tools: Tools | None = None
         self._thumbnails: Any = None
         self._thumbnail_keys: dict[str, object] = {}
+
+    @contextmanager
+    def copies(self) -> Iterator[None]:
+        """Settings are copied from what they describe: nothing needs to be brought up to date."""
+        self.copying = True
+        try:
+            yield
+        finally:
+            self.copying = False
 
     def tools(self) -> Tools:
         """Head model and face networks, loaded once.

@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import hologram_head, hologram_scene
+from ..scene.own import LOOK, hologram_head, hologram_scene
 from . import session
 from .preferences import PRESET_PIXELS, SIZE_PRESETS
-
-LOOK = "holotalk_look"
-"""As in :mod:`..scene.hologram_scene`, which is too heavy to import here."""
 
 if TYPE_CHECKING:
     from ..hologram.layout import PyramidLayout
@@ -314,11 +311,10 @@ def adopt_look(scene: Any) -> None:
     look = look_of(scene)
     if not look or scene.holotalk.is_property_set("size_preset"):
         return
-    built, settings, own = json.loads(look), scene.holotalk, session.current()
+    built, settings = json.loads(look), scene.holotalk
     presets = {pixels: name for name, pixels in PRESET_PIXELS.items()}
     larger = list(built["frame"]) != [built["size"]] * 2
-    own.copying = True
-    try:
+    with session.current().copies():
         settings.size_preset = "CUSTOM" if larger else presets.get(built["size"], "CUSTOM")
         settings.size, settings.use_frame = built["size"], larger
         if larger:
@@ -327,22 +323,17 @@ def adopt_look(scene: Any) -> None:
         settings.seconds = built["frames"] / built["fps"]
         for name in ("screen", "motion", "sides", "engine"):
             setattr(settings, name, built[name].upper())
-    finally:
-        own.copying = False
 
 
 def read_gaze(settings: Any) -> None:
     """Have the gaze say where the eyes look."""
     from ..head.expressions import gaze_of
 
-    keys, own = head_keys(), session.current()
+    keys = head_keys()
     if keys is None:
         return
-    own.copying = True
-    try:
+    with session.current().copies():
         settings.gaze = gaze_of({key.name: key.value for key in keys.key_blocks})
-    finally:
-        own.copying = False
 
 
 def read_settings(settings: Any) -> dict[str, Any]:
@@ -356,9 +347,7 @@ def read_settings(settings: Any) -> dict[str, Any]:
 
 def write_settings(values: dict[str, Any], settings: Any) -> None:
     """Give settings these values, without their update functions."""
-    own = session.current()
-    own.copying = True
-    try:
+    with session.current().copies():
         for name, value in values.items():
             if name != "faces":
                 setattr(settings, name, value)
@@ -370,8 +359,6 @@ def write_settings(values: dict[str, Any], settings: Any) -> None:
                 setattr(item, name, value)
         for name in ("face_number", "looked_at", "photo_warnings"):
             setattr(settings, name, values[name])
-    finally:
-        own.copying = False
 
 
 def _plain(value: Any) -> Any:

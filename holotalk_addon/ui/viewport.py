@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import bpy
@@ -14,6 +17,22 @@ VIEW_DISTANCE = 0.75
 CAMERA_ZOOM = 20.0
 """Blender's measure: so large that the camera's frame fills the viewport."""
 
+SHADING = ("shading.type", "shading.light", "shading.color_type")
+"""Properties of a 3D viewport: how it draws. The type comes first, the others depend on it."""
+
+SHOWN = (
+    "region_3d.view_perspective",
+    "region_3d.view_rotation",
+    "region_3d.view_location",
+    "region_3d.view_distance",
+    *SHADING,
+    "shading.use_scene_world",
+    "overlay.show_overlays",
+    "overlay.show_relationship_lines",
+    "overlay.show_cursor",
+)
+"""All of them that HoloTalk changes."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -21,59 +40,29 @@ class View:
 
     screen: str
     area: int
-    perspective: str
-    rotation: tuple[float, ...]
-    location: tuple[float, ...]
-    distance: float
-    shading: str
-    light: str
-    colour: str
-    overlays: bool
-    scene_world: bool
-    lines: bool
-    cursor: bool
+    values: dict[str, Any]
+    """Of each of :data:`SHOWN`."""
 
 
 def views_of(window: Any) -> list[View]:
     """What the 3D viewports of a window show."""
     return [
-        View(
-            window.screen.name,
-            number,
-            area.spaces.active.region_3d.view_perspective,
-            tuple(area.spaces.active.region_3d.view_rotation),
-            tuple(area.spaces.active.region_3d.view_location),
-            area.spaces.active.region_3d.view_distance,
-            area.spaces.active.shading.type,
-            area.spaces.active.shading.light,
-            area.spaces.active.shading.color_type,
-            area.spaces.active.overlay.show_overlays,
-            area.spaces.active.shading.use_scene_world,
-            area.spaces.active.overlay.show_relationship_lines,
-            area.spaces.active.overlay.show_cursor,
-        )
+        View(window.screen.name, number, {path: copy(attrgetter(path)(area.spaces.active)) for path in SHOWN})
         for number, area in enumerate(window.screen.areas)
         if area.type == "VIEW_3D"
     ]
 
 
-def bring_back(views: list[View]) -> None:
-    """Show again what was shown, as far as the viewports are still there."""
+def bring_back(views: list[View], only: Iterable[str] = SHOWN) -> None:
+    """Show again what was shown, or only these properties, as far as the viewports are still there."""
     for view in views:
         screen = bpy.data.screens.get(view.screen)
         if screen is None or view.area >= len(screen.areas) or screen.areas[view.area].type != "VIEW_3D":
             continue
         space = screen.areas[view.area].spaces.active
-        space.region_3d.view_perspective = view.perspective
-        space.region_3d.view_rotation = view.rotation
-        space.region_3d.view_location = view.location
-        space.region_3d.view_distance = view.distance
-        space.shading.type = view.shading
-        space.shading.light, space.shading.color_type = view.light, view.colour
-        space.overlay.show_overlays = view.overlays
-        space.shading.use_scene_world = view.scene_world
-        space.overlay.show_relationship_lines = view.lines
-        space.overlay.show_cursor = view.cursor
+        for path in only:
+            owner, _, name = path.partition(".")
+            setattr(getattr(space, owner), name, view.values[path])
 
 
 def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
@@ -122,16 +111,6 @@ def show_plain(window: Any) -> None:
     for space, _ in _viewports(window):
         if space.shading.type in ("MATERIAL", "RENDERED"):
             space.shading.type, space.shading.light, space.shading.color_type = "SOLID", "FLAT", "TEXTURE"
-
-
-def bring_back_shading(views: list[View]) -> None:
-    """Shade as before, as far as the viewports are still there; what they look at stays."""
-    for view in views:
-        screen = bpy.data.screens.get(view.screen)
-        if screen is None or view.area >= len(screen.areas) or screen.areas[view.area].type != "VIEW_3D":
-            continue
-        shading = screen.areas[view.area].spaces.active.shading
-        shading.type, shading.light, shading.color_type = view.shading, view.light, view.colour
 
 
 def look_through_camera(window: Any, scene: Any, shading: str) -> None:

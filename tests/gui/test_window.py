@@ -17,10 +17,18 @@ import time
 from pathlib import Path
 
 import chroot
+import numpy as np
 import pytest
 
 HERE = Path(__file__).resolve().parent
 SESSION_SECONDS = 1200
+ENVIRONMENT = {
+    "PATH": chroot.SYSTEM_PATH,
+    "LC_ALL": "C.UTF-8",
+    "HOME": chroot.HOME,
+    "BLENDER_USER_RESOURCES": f"{chroot.HOME}/.config/blender",
+    "LIBGL_ALWAYS_SOFTWARE": "1",
+}
 
 pytestmark = pytest.mark.skipif(
     "HOLOTALK_GUI" not in os.environ, reason="a window's test: run `make gui-test`"
@@ -82,17 +90,11 @@ def result(debian, home):
     """What became of the session, as ``window.py`` wrote it, with the exit status and Blender's output."""
     inside = f"{chroot.HOME}/.gui"
     command = ["python3", f"{inside}/session.py", str(SESSION_SECONDS), f"{inside}/steps.py"]
-    environment = {
-        "PATH": chroot.SYSTEM_PATH,
-        "LC_ALL": "C.UTF-8",
-        "HOME": chroot.HOME,
-        "BLENDER_USER_RESOURCES": f"{chroot.HOME}/.config/blender",
-    }
     began = time.monotonic()
     try:
         done = subprocess.run(
             debian.command(command, home=home),
-            env=environment,
+            env=ENVIRONMENT,
             check=False,
             capture_output=True,
             text=True,
@@ -160,6 +162,18 @@ def test_the_video_plays(result, home):
     assert len(pictures) == 12
     assert all(max(picture) > 100 for picture in pictures), "frames without a head"
     assert pictures[0] != pictures[3], "nothing moves"
+
+
+def test_training_data_without_a_window(result, debian, home):
+    shutil.copy(HERE.parents[1] / "blender_scripts" / "render_training_data.py", home / ".gui")
+    script = ["--python", f"{chroot.HOME}/.gui/render_training_data.py", "--"]
+    addon = ["--factory-startup", "--addons", "bl_ext.user_default.holotalk"]
+    order = ["-o", f"{chroot.HOME}/data", "-n", "1", "--preset", "holotalk"]
+    command = debian.command(["blender", "-b", *addon, *script, *order], home=home)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with np.load(home / "data" / "shard_00000.npz") as shard:
+        assert min(shard["front"].max(), shard["side"].max()) > 100, "black pictures"
 
 
 def test_nothing_stays_mounted(result, debian):
