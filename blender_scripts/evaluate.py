@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure HoloTalk and print the figures: likeness, landmarks, geometry, pose, speed, memory.
+"""Measure HoloTalk and print the figures: likeness, outline, landmarks, geometry, pose, speed, memory.
 
     python blender_scripts/evaluate.py [--only likeness geometry speed memory] [--sheet FILE.png]
 
@@ -21,23 +21,29 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.errors import HoloTalkError
-from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh
+from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, person_mask
 from holotalk_addon.face.pose import mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
-from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, align_similarity
+from holotalk_addon.head.head import PARTS
+from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, align_similarity, triangulate
 from holotalk_addon.head.people import read_identity_targets
+from holotalk_addon.head.raster import rasterize
 from holotalk_addon.head.rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
 
 LIKENESS_YAWS = (0.0, -30.0, 30.0, -45.0, 45.0)
 SHEET_YAWS = (-90.0, -45.0, 0.0, 45.0, 90.0, 180.0)
 VIEW_SIZE = 512
+OUTLINE_SIDE = 400
+CHIN = 152
+"""The lowest of the 468 points."""
 LEAST_FACE_PX = 80
 MOST_TURN = 35.0
 PEOPLE = 60
@@ -108,8 +114,11 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
     describe = Descriptor()
     rows: list[list[float]] = []
     errors: list[float] = []
+    outlines: list[tuple[float, float]] = []
     strips: list[NDArray[np.uint8]] = []
-    print("| photo | yaw | NME % | 0 | -30 | +30 | -45 | +45 |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| photo | yaw | NME % | outline | 0 | -30 | +30 | -45 | +45 |\n|---|---|---|---|---|---|---|---|---|"
+    )
     for path in portraits():
         try:
             person = pipeline.person_from_photo(path, tools, pipeline.Stages())
@@ -133,18 +142,56 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         ]
         rows.append(distances)
         errors.append(person.fit.nme_percent)
-        cells = " | ".join(f"{d:.2f}" for d in distances)
+        outlines.append(outline_iou(tools, person))
+        cells = " | ".join(f"{d:.2f}" for d in (outlines[-1][0], *distances))
         print(f"| {path.name} | {face.yaw:+.0f} | {errors[-1]:.2f} | {cells} |", flush=True)
     table = np.array(rows)
     print(
         f"\nDescriptor distance, median of {len(table)} portraits: "
         f"{np.median(table[:, 0]):.3f} at 0, {np.median(table[:, 1:3]):.3f} at +-30, "
         f"{np.median(table[:, 3:5]):.3f} at +-45 degrees.\n"
-        f"Landmark NME of the fit: mean {np.mean(errors):.2f} %, median {np.median(errors):.2f} %."
+        f"Landmark NME of the fit: mean {np.mean(errors):.2f} %, median {np.median(errors):.2f} %.\n"
+        "Outline above the chin, intersection over union with the photo's, median: head with hair "
+        f"{np.median(outlines, axis=0)[0]:.3f}, without {np.median(outlines, axis=0)[1]:.3f}."
     )
     if sheet:
         Image.fromarray(np.concatenate(strips)).save(sheet)
         print(f"Sheet: {sheet}")
+
+
+def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, float]:
+    """How well the outline of head and hair meets the person's in the photo, as intersection over union above
+    the chin; and the same of the head without its hair.
+    """
+    photo, fit = person.photo, person.fit
+    x, y, width, height = person.face.box
+    corner = np.array([x + width / 2, y + height / 2]) - 1.5 * height
+    scale = OUTLINE_SIDE / (3.0 * height)
+    mask = person_mask(photo, person.face, tools.faces)
+    matrix = np.column_stack([np.diag([scale, scale]), -scale * corner])
+    size = (OUTLINE_SIDE, OUTLINE_SIDE)
+    shown = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5
+    inside = cv2.warpAffine(np.ones_like(mask), matrix, size, flags=cv2.INTER_NEAREST) > 0.5
+
+    def cover(points: NDArray[np.floating], polygons: NDArray[np.int32]) -> NDArray[np.bool_]:
+        pixels = (fit.camera.project(fit.to_camera(points)) - corner) * scale
+        return rasterize(pixels[triangulate(polygons)[0]], None, OUTLINE_SIDE, OUTLINE_SIDE).triangle >= 0
+
+    posed = fit.posed(tools.model)
+    chin = fit.camera.project(fit.to_camera(tools.model.landmarks(posed)[CHIN][None]))[0]
+    counted = inside & (np.arange(OUTLINE_SIDE)[:, None] < (chin[1] - corner[1]) * scale)
+    head = cover(posed, person.head.polygons[person.head.polygon_parts != PARTS.index("lashes")])
+    whole, hair = head, person.head.hair
+    if hair is not None:
+        uv = hair.polygon_uvs.mean(axis=1)
+        rows, columns = hair.texture.shape[:2]
+        row, column = ((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns
+        whole = head | cover(hair.vertices, hair.polygons[hair.texture[row, column, 3] > 127])
+
+    def overlap(drawn: NDArray[np.bool_]) -> float:
+        return float((drawn & shown & counted).sum() / max(1, ((drawn | shown) & counted).sum()))
+
+    return overlap(whole), overlap(head)
 
 
 def render_person(

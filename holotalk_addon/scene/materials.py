@@ -94,7 +94,7 @@ def _hologram_material(
     texture = nodes.new("ShaderNodeTexImage")
     texture.name, texture.image, texture.location = "Texture", image, (-700, 100)
     texture.interpolation = "Linear"
-    texture.extension = "EXTEND"
+    texture.extension = "REPEAT"  # hair goes on around the head
     fade = nodes.new("ShaderNodeAttribute")
     fade.name, fade.attribute_name, fade.location = "Fade", FADE_ATTRIBUTE, (-700, -200)
     # The eye sees the square root of light (about): squared, the fade looks even.
