@@ -236,7 +236,8 @@ def completion_input(
         faces = tuple(find_faces(photo, tools.faces, progress))
         face = pick_face(faces, face_number)
     with stages.stage("Separating the person"):
-        person = person_mask(photo, face, tools.faces)
+        others = [other for other in faces if other is not face]
+        person = person_mask(photo, face, tools.faces, others)
     with stages.stage("Fitting the head"):
         camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)

@@ -614,6 +614,19 @@ def test_what_the_file_calls_transparent_is_ground():
     assert mask[122, 200] > 0.9
 
 
+def test_the_mask_of_one_of_two_is_without_the_other():
+    picture, found = photo("group-1.jpg"), faces("group-1.jpg")
+    first = found[0]
+    alone = person_mask(picture, first, models())
+    middles = [(face.box[:2] + np.array(face.box[2:]) / 2).astype(int) for face in found[1:]]
+    leaning = [(x, y) for x, y in middles if alone[y, x] > 0.5]
+    assert leaning, "somebody is so near that one mask holds both"
+    mask = person_mask(picture, first, models(), found[1:])
+    assert max(mask[y, x] for x, y in leaning) == 0
+    x, y = first.mesh[1, :2].astype(int)
+    assert mask[y, x] > 0.9
+
+
 def test_the_mask_of_a_face_at_the_edge():
     pixels = np.ascontiguousarray(skimage.data.astronaut()[90:, 200:])
     picture = photo_from_pixels(pixels)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +32,11 @@ FILTER_EPSILON = 1e-3
 """Variance of the guide (0..1) below which a window counts as flat: about 3 % of the full range."""
 
 
-def person_mask(photo: Photo, face: Face, models: FaceModels) -> NDArray[np.float32]:
-    """(H, W) float32, 0 ground .. 1 person, for one face of a photo; 0 outside the head's surroundings.
+def person_mask(
+    photo: Photo, face: Face, models: FaceModels, others: Sequence[Face] = ()
+) -> NDArray[np.float32]:
+    """(H, W) float32, 0 ground .. 1 person, for one face of a photo; 0 outside the head's surroundings, and
+    where one of the ``others`` is nearer, in face heights.
 
     The network works at 256 pixels; its soft edge is moved on to the photo's own by a guided filter (He,
     Sun & Tang 2010). Scraps that do not hang together with the face are dropped, and where the file has an
@@ -53,8 +58,22 @@ def person_mask(photo: Photo, face: Face, models: FaceModels) -> NDArray[np.floa
     mask = _sharpened(guide, coarse)
     if photo.alpha is not None:
         mask = np.minimum(mask, photo.alpha[top:bottom, left:right].astype(np.float32) / np.float32(255.0))
+    for other in others:
+        mask = np.where(_nearer(face, other, window), mask, np.float32(0.0))
     out[top:bottom, left:right] = _part_with_face(mask, face.mesh[:, :2] - [left, top])
     return out
+
+
+def _nearer(face: Face, other: Face, window: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """(h, w) where in the window (left, top, right, bottom in pixels) the first face is nearer than the
+    other, each in its own size."""
+    left, top, right, bottom = window
+    squares = []
+    for x, y, width, height in (face.box, other.box):
+        across = (np.arange(left, right) + 0.5 - x - width / 2)[None]
+        down = (np.arange(top, bottom) + 0.5 - y - height / 2)[:, None]
+        squares.append((across**2 + down**2) / max(width, height) ** 2)
+    return np.asarray(squares[0] <= squares[1])
 
 
 def _network_mask(

@@ -142,7 +142,9 @@ def _cover(
             rays.shape
         )
 
-    seen = 3.0 * np.clip((sight.facing - 0.15) / 0.3, 0, 1) * (read(mask.person, _ON_SKIN_M) > 0.5)
+    # A turned face ends before the hair behind it, and the fit is not so exact.
+    least = 0.15 + 0.3 * skin.face
+    seen = 3.0 * np.clip((sight.facing - least) / 0.3, 0, 1) * (read(mask.person, _ON_SKIN_M) > 0.5)
     value = read(mask.hair, _ON_SKIN_M)
     # Beside the neck hair hangs free: a ray that leaves the neck crosses it farther out.
     azimuth = np.abs(rays.azimuth)[None]
