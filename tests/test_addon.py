@@ -352,10 +352,12 @@ def test_the_video_settings_of_the_users_stay(hologram):
 def test_what_was_painted_on_the_head_is_in_the_second_blenders_copy(hologram, second_blender, tmp_path):
     from holotalk_addon.scene.head_object import head_image
 
-    image = head_image(bpy.data.objects[find_hologram().head])
-    image.pixels.foreach_set(np.tile(np.float32([1, 0, 0, 1]), image.size[0] * image.size[1]))
-    image.update()
-    assert image.is_dirty
+    head = bpy.data.objects[find_hologram().head]
+    for painted in (head, *head.children):  # hair too
+        image = head_image(painted)
+        image.pixels.foreach_set(np.tile(np.float32([1, 0, 0, 1]), image.size[0] * image.size[1]))
+        image.update()
+        assert image.is_dirty
     hologram.motion = "STILL"
     render = BackgroundRender(tmp_path / "red.png", tmp_path)
     render.begin()

@@ -643,7 +643,7 @@ def test_views_in_an_existing_folder_leave_other_files_alone(holotalk, demo, tmp
     ("name", "files", "start"),
     [
         ("head.glb", ["head.glb"], b"glTF"),
-        ("head.obj", ["head.mtl", "head.obj", "head_texture.png"], b"#"),
+        ("head.obj", ["head.mtl", "head.obj", "head_hair_texture.png", "head_texture.png"], b"#"),
         ("head.ply", ["head.ply"], b"ply\n"),
         ("head.blend", ["head.blend"], None),
     ],
@@ -670,7 +670,9 @@ def test_export_writes_the_head(holotalk, demo, tmp_path, name, files, start):
     if name == "head.glb":
         length = int.from_bytes(content[12:16], "little")
         scene = json.loads(content[20 : 20 + length])
-        assert len(scene["meshes"][0]["extras"]["targetNames"]) == 52
+        meshes = {mesh["name"]: mesh for mesh in scene["meshes"]}
+        assert set(meshes) == {"HoloTalk Head", "HoloTalk Hair"}
+        assert len(meshes["HoloTalk Head"]["extras"]["targetNames"]) == 52
         assert scene["images"]
 
 

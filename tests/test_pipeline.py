@@ -16,6 +16,7 @@ BEFORE_BLENDER = [
     "Fitting the head",
     "Projecting the photo",
     "Completing the head",
+    "Growing the hair",
 ]
 
 
