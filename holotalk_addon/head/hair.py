@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hair, as far as colour goes: which it has, where it lies on the head, and its grain.
+"""Hair painted on the head itself: which colour it has, where it lies, and its grain.
 
-It has no volume here: hair is painted on the head.
+Its volume is grown over that by :mod:`.hair_volume`; the paint shows between strands and at the hairline.
 """
 
 from __future__ import annotations
