@@ -184,7 +184,7 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     head = cover(posed, person.head.polygons[person.head.polygon_parts != PARTS.index("lashes")])
     whole, hair = head, person.head.hair
     if hair is not None:
-        uv = hair.polygon_uvs.mean(axis=1)
+        uv = hair.polygon_uvs[:, :3].mean(axis=1)
         rows, columns = hair.texture.shape[:2]
         row, column = ((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns
         whole = head | cover(hair.vertices, hair.polygons[hair.texture[row, column, 3] > 127])

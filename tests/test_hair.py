@@ -36,7 +36,7 @@ def hair(demo_person):
 
 def texels(hair):
     """(F, 4) the texel under the middle of each polygon; the texture goes on round the head."""
-    uv = hair.polygon_uvs.mean(axis=1)
+    uv = hair.polygon_uvs[:, :3].mean(axis=1)
     rows, columns = hair.texture.shape[:2]
     return hair.texture[((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns]
 
@@ -46,6 +46,20 @@ def drawn(hair):
     return texels(hair)[:, 3] > 127
 
 
+def used_by(hair, chosen):
+    """The vertices of some polygons."""
+    corners = hair.polygons[chosen]
+    return np.unique(corners[corners >= 0])
+
+
+def edges(hair):
+    """How many polygons share each edge."""
+    polygons = np.where(hair.polygons < 0, hair.polygons[:, :1], hair.polygons)
+    pairs = np.stack([polygons, np.roll(polygons, -1, axis=1)], axis=-1).reshape(-1, 2)
+    pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
+    return np.unique(pairs, axis=0, return_counts=True)
+
+
 def test_head_and_hair_meet_the_outline(evaluate, tools, demo_person):
     with_hair, without = evaluate.outline_iou(tools, demo_person)
     assert with_hair > 0.89
@@ -53,7 +67,7 @@ def test_head_and_hair_meet_the_outline(evaluate, tools, demo_person):
 
 
 def test_hair_is_where_hair_is(hair, demo_person):
-    vertices, used = hair.vertices, np.unique(hair.polygons[drawn(hair)])
+    vertices, used = hair.vertices, used_by(hair, drawn(hair))
     x, y, z = vertices[used].T
     head = demo_person.head.vertices
     assert y.max() > head[:, 1].max() + 0.005, "over the crown"
@@ -65,9 +79,11 @@ def test_hair_is_where_hair_is(hair, demo_person):
 
 
 def test_hair_is_a_sound_surface(hair):
-    assert hair.polygons.min() >= 0
     assert hair.polygons.max() == len(hair.vertices) - 1
-    corners = hair.vertices[hair.polygons].astype(float)
+    assert len(np.unique(hair.vertices, axis=0)) == len(hair.vertices), "no vertex stands twice"
+    quads = (hair.polygons >= 0).all(axis=1)
+    assert 0 < (~quads).sum() < 0.05 * len(quads), "triangles at the crown alone"
+    corners = hair.vertices[hair.polygons[quads]].astype(float)
     normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     outward = corners.mean(axis=1) - [0, 0.03, -0.01]
     outward[outward[:, 1] < 0, 1] = 0
@@ -78,6 +94,50 @@ def test_hair_is_a_sound_surface(hair):
     assert hair.fade.min() >= 0
     assert hair.fade.max() == 1
     assert np.isfinite(hair.vertices).all()
+
+
+def test_the_surface_is_open_at_its_lower_edge_alone(hair):
+    """No slit at the back, no hole at the crown."""
+    pairs, count = edges(hair)
+    assert count.max() == 2
+    border = hair.vertices[np.unique(pairs[count == 1])]
+    assert border[:, 1].max() < 0.08
+    behind = border[border[:, 2] < -0.05]
+    assert behind[:, 1].max() < 0.03
+
+
+@pytest.mark.parametrize("rows", [30, 45])
+def test_hair_goes_on_where_the_photo_ends(tools, demo_person, rows):
+    """The demo portrait cut off below the crown."""
+    from holotalk_addon import pipeline
+    from holotalk_addon.face import photo_from_pixels
+
+    model, fit = tools.model, demo_person.fit
+    crown = fit.camera.project(fit.to_camera(fit.posed(model)))[:, 1].min()
+    photo = photo_from_pixels(np.ascontiguousarray(demo_person.photo.pixels[int(crown) + rows :]))
+    cut = pipeline.person_from_pixels(photo, tools, pipeline.Stages(), texture_size=512).head.hair
+    top = cut.vertices[used_by(cut, drawn(cut))][:, 1].max()
+    pairs, count = edges(cut)
+    border = cut.vertices[np.unique(pairs[count == 1])]
+    assert border[:, 1].max() < 0.09, "no bald band"
+    assert top > 0.11
+
+
+@pytest.mark.parametrize("columns", [45, 90, 135])
+def test_no_side_is_dropped(columns):
+    """Hair around a bald crown and forehead, whatever way round it is looked at."""
+    from holotalk_addon.head.hair_rays import COLUMNS
+    from holotalk_addon.head.hair_volume import hung
+
+    cover = np.zeros((60, COLUMNS))
+    cover[20:45, :60] = cover[20:45, 120:] = 1.0  # the middle column is the face
+    whole = hung(cover)
+    assert (whole > 0.5).sum() == pytest.approx(cover.sum(), rel=0.1)
+    assert (whole[:, :60] > 0.5).sum() == pytest.approx((whole[:, 120:] > 0.5).sum(), rel=0.05)
+    np.testing.assert_allclose(hung(np.roll(cover, columns, axis=1)), np.roll(whole, columns, axis=1))
+    cover[:, :] = 0
+    cover[25, 90] = 1
+    assert hung(cover).max() < 0.5, "a speck is no hair"
 
 
 def test_unseen_hair_has_the_colour_of_the_seen(hair, given):
@@ -140,6 +200,6 @@ def test_long_hair_falls_and_short_hair_does_not(evaluate, tools, photos, name, 
         pytest.skip(f"{name} is not in HOLOTALK_PHOTOS")
     person = pipeline.person_from_photo(path, tools, pipeline.Stages(), texture_size=512)
     hair = person.head.hair
-    lowest = hair.vertices[np.unique(hair.polygons[drawn(hair)])][:, 1].min()
+    lowest = hair.vertices[used_by(hair, drawn(hair))][:, 1].min()
     assert lowest < -0.12 if longest else lowest > -0.11
     assert evaluate.outline_iou(tools, person)[0] > 0.88

@@ -7,20 +7,22 @@ views of completed heads that are compared with true ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..head.camera import Camera
-from ..head.head import PARTS
-from ..head.morphable_model import HeadModel
+from ..head.head import PARTS, Hair
+from ..head.morphable_model import HeadModel, corner_uvs, triangulate
 from ..head.raster import barycentric, pixel_centres, rasterize
 from ..head.view import View
 
 _SAMPLES = 2
 """Samples a pixel, along each side."""
+_TOUCHING_M = 0.0005
+"""Hair that lies on the skin is before it."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,67 @@ class DrawnHead:
         return np.asarray(picture.reshape(shape).mean(axis=(1, 3)))
 
 
+def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: View) -> NDArray[np.float32]:
+    """(S, S, 4) premultiplied sRGB and alpha 0..1: what a view shows of the hair.
+
+    Args:
+        model: the morphable model.
+        posed: (V, 3) vertices of the head under it, metres in head axes.
+        hair: in the same place.
+        view: the view.
+    """
+    fine = _fine(view)
+    side = view.size * _SAMPLES
+    head = fine.to_camera(posed)[model.triangles[_solid(model)]]
+    nearest = rasterize(fine.camera.project(head), -head[..., 2], side, side).depth
+    triangles, polygon = triangulate(hair.polygons)
+    uvs = corner_uvs(hair.polygon_uvs, polygon)
+    at = fine.to_camera(hair.vertices)[triangles]
+    xy = fine.camera.project(at)
+    a, b = xy[:, 1] - xy[:, 0], xy[:, 2] - xy[:, 0]
+    outside = np.flatnonzero(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0)  # y runs down: the outside faces us
+    raster = rasterize(xy[outside], -at[outside, :, 2], side, side)
+    sample, local, centre = pixel_centres(raster)
+    shown = raster.depth.ravel()[sample] < nearest.ravel()[sample] + _TOUCHING_M
+    sample, triangle, centre = sample[shown], outside[local[shown]], centre[shown]
+    uv = np.einsum(
+        "nc,ncd->nd", barycentric(xy, triangle.astype(np.int32), centre), uvs[triangle].astype(float)
+    )
+    rows, columns = hair.texture.shape[:2]
+    row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
+    rgba = hair.texture[row, (uv[:, 0] * columns).astype(int) % columns].astype(np.float32) / np.float32(
+        255.0
+    )
+    rgba[:, :3] *= rgba[:, 3:]
+    picture = np.zeros((side * side, 4), dtype=np.float32)
+    picture[sample] = rgba
+    shape = (view.size, _SAMPLES, view.size, _SAMPLES, 4)
+    return np.asarray(picture.reshape(shape).mean(axis=(1, 3)))
+
+
+def _fine(view: View) -> View:
+    """The same view with the samples for pixels."""
+    camera = view.camera
+    finer = Camera(camera.focal * _SAMPLES, camera.centre_x * _SAMPLES, camera.centre_y * _SAMPLES)
+    return replace(view, size=view.size * _SAMPLES, camera=finer)
+
+
+def _solid(model: HeadModel) -> NDArray[np.int32]:
+    """The triangles without the lashes, which are hairs on transparent ground."""
+    solid = model.polygon_parts[model.triangle_polygon] != PARTS.index("lashes")
+    return np.flatnonzero(solid).astype(np.int32)
+
+
 def draw_head(model: HeadModel, posed: NDArray[np.floating], view: View) -> DrawnHead:
     """Find what a view shows of a head with these (V, 3) posed vertices, metres in head axes.
 
     Lashes are left out: they are hairs on transparent ground.
     """
-    at = view.to_camera(posed)
-    fine = Camera(
-        view.camera.focal * _SAMPLES, view.camera.centre_x * _SAMPLES, view.camera.centre_y * _SAMPLES
-    )
-    solid = model.polygon_parts[model.triangle_polygon] != PARTS.index("lashes")
-    index = np.flatnonzero(solid).astype(np.int32)
-    xy = fine.project(at)[model.triangles]
-    side = view.size * _SAMPLES
+    fine = _fine(view)
+    index = _solid(model)
+    at = fine.to_camera(posed)
+    xy = fine.camera.project(at)[model.triangles]
+    side = fine.size
     raster = rasterize(xy[index], -at[model.triangles[index]][..., 2], side, side)
     sample, local, centre = pixel_centres(raster)
     triangle = index[local]

@@ -117,6 +117,8 @@ class Views:
     """(V, S, S) those of them that the photo did not show."""
     fade: NDArray[np.float32]
     """(V, S, S) brightness of the bust."""
+    ends: NDArray[np.bool_]
+    """(V, S, S) where the bust fades out."""
 
 
 def lay_on(person: TruePerson, model: HeadModel, fit: HeadFit, seen: NDArray[np.float32]) -> Views:
@@ -129,16 +131,25 @@ def lay_on(person: TruePerson, model: HeadModel, fit: HeadFit, seen: NDArray[np.
         fit: the head that was made of ``person.photo``.
         seen: (T, T) 0..1: what the photo showed of the texture.
     """
-    posed = fit.posed(model)
-    laid = align_similarity(model.landmarks(posed), person.points468, posed)
-    drawn = tuple(draw_head(model, laid, view) for view in person.views)
+    head = laid(person, model, fit)
+    drawn = tuple(draw_head(model, head, view) for view in person.views)
     cover = np.stack([head.cover() for head in drawn])
     fade = np.stack([head.field(model, model.fade[:, None])[..., 0] for head in drawn])
     shown = np.stack([head.texture(model, seen[..., None])[..., 0] for head in drawn])
     ends = (cover > 0) & (fade < _FADE * cover)
     judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
     # What lies before the head (hair with volume, hats) was not drawn and is not seen through it either.
-    return Views(drawn, judged, judged & ~(shown > _SEEN), fade)
+    return Views(drawn, judged, judged & ~(shown > _SEEN), fade, ends)
+
+
+def laid(
+    person: TruePerson, model: HeadModel, fit: HeadFit, points: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """(N, 3) points of a fitted head, or its own posed vertices, laid on the true one by the similarity
+    between their 468 points.
+    """
+    posed = fit.posed(model)
+    return align_similarity(model.landmarks(posed), person.points468, posed if points is None else points)
 
 
 def completed(views: Views, model: HeadModel, texture: HeadTexture) -> NDArray[np.float32]:

@@ -28,7 +28,9 @@ _ROUNDS = 2
 _GROUND = (0, 255, 0)  # of no hair's colour: the ground shall speak neither for nor against one
 _LIKE_SKIN = 2.6  # standard deviations of the face's skin
 _UNLIKE_HAIR = 3.0
+_SHINE = 20.0  # in OpenCV's a and b: light is whiter than the skin that it falls on
 _BESIDE_M, _FAR_M = 0.006, 0.012  # outside the fitted head: likely, and surely no part of it
+_FEWEST = 50  # pixels from which colours can be learnt
 _LEAST_SEEDS = 0.15  # of the scalp that is seen: with fewer the head is bald or shaved
 _COLLAR_M = -0.15  # below the eyes
 _HEAD_START = 3.0  # natural logarithm of how much likelier a place makes hair, or skin
@@ -44,12 +46,13 @@ class HairMask:
     hair: Picture
     """Hair or headwear; 0 everywhere for a bald head."""
     person: Picture
+    """The person; 0 beyond the photo's edge."""
     head: Picture
     """1 where the fitted head itself is drawn."""
-    inside: Picture
-    """1 inside the photo."""
     scale: float
     """Pixels of the cut for one of the photo."""
+    metre: float
+    """Pixels of the cut for a metre at the eyes."""
     corner: NDArray[np.float64]
     """(2,) the photo's pixel at the cut's corner."""
 
@@ -96,7 +99,7 @@ def hair_mask(given: CompletionInput) -> HairMask:
     hair = _cut_out(
         rgb, (person > 0.6) & (inside > 0.5), head, regions.reshape(SIDE, SIDE, -1), place, millimetres
     )
-    return HairMask(hair, person, head, inside, scale, corner)
+    return HairMask(hair, person * (inside > 0.5), head, scale, scale * metre, corner)
 
 
 def _cut_out(
@@ -118,7 +121,7 @@ def _cut_out(
     smooth = cv2.cvtColor(cv2.GaussianBlur(rgb, (0, 0), 2.0), cv2.COLOR_RGB2LAB).astype(np.float32)
     plain = own & (face > 0.95) & (np.maximum.reduce([scalp, brows, lips, lids]) < 0.03) & (up < 0.03)
     nothing = np.zeros((SIDE, SIDE), dtype=np.float32)
-    if plain.sum() < 50:
+    if plain.sum() < _FEWEST:
         return nothing
     skin = _Colours(_without_outliers(lab[plain]), 1)
     like_skin = skin.distance(smooth) < _LIKE_SKIN
@@ -128,7 +131,10 @@ def _cut_out(
         return np.asarray(cv2.dilate(head, np.ones((3, 3)), iterations=steps) == 0)
 
     far = own & away(_FAR_M) & (up > 0.03)
-    seeds = own & ~like_skin & ((away(_BESIDE_M) & (up > 0.01)) | ((scalp > 0.8) & (up > 0.02)))
+    # A bald head shines: on the scalp itself, what is merely lighter than the skin is no hair.
+    lighter = smooth[..., 0] > skin.middle[0]
+    shine = lighter & (np.linalg.norm(smooth[..., 1:] - skin.middle[1:], axis=2) < _SHINE)
+    seeds = own & ~like_skin & ((away(_BESIDE_M) & (up > 0.01)) | ((scalp > 0.8) & (up > 0.02) & ~shine))
     seeds |= far  # white hair has the colour of skin
     scalp_seen = own & (scalp > 0.8) & (up > 0.02)
     if seeds.sum() < _LEAST_SEEDS * max(int(scalp_seen.sum()), 200):
@@ -150,7 +156,9 @@ def _cut_out(
     if not np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).any():
         return nothing
     picture = np.where(own[..., None], rgb, np.array(_GROUND, dtype=np.uint8))
-    cv2.setRNGSeed(0)
+    cv2.setRNGSeed(
+        0
+    )  # OpenCV's k-means and GrabCut draw from its own generator: the same photo, the same hair
     models = np.zeros((1, 65)), np.zeros((1, 65))
     bgr = np.ascontiguousarray(picture[..., ::-1])
     cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # into labels
@@ -166,7 +174,10 @@ def _without_outliers(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     for _ in range(3):
         middle = np.median(samples, axis=0)
         spread = 1.4826 * np.median(np.abs(samples - middle), axis=0) + 2.0
-        samples = samples[(np.abs(samples - middle) < 2.5 * spread).all(axis=1)]
+        near = (np.abs(samples - middle) < 2.5 * spread).all(axis=1)
+        if near.sum() < _FEWEST:
+            break
+        samples = samples[near]
     return samples
 
 
@@ -190,6 +201,11 @@ class _Colours:
             covariance = spread + 12.0 * np.eye(3)  # rounding, noise and compression
             constant = 0.5 * np.log(np.linalg.det(covariance)) - np.log(len(part) / len(samples))
             self._gaussians.append((part.mean(axis=0), np.linalg.inv(covariance), float(constant)))
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """(3,) the first Gaussian's."""
+        return self._gaussians[0][0]
 
     def cost(self, lab: NDArray[np.float32]) -> NDArray[np.float64]:
         """(...) minus the logarithm of the likelihood of (..., 3) colours, but for a constant."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .completion import CompletionInput
 from .fill import padded
 from .hair import luminance
-from .hair_mask import HairMask
+from .hair_mask import SIDE, HairMask
 from .hair_rays import Rays, around
 from .raster import rasterize
 from .texture import sample_picture
@@ -24,7 +24,9 @@ _FRAY = 0.10  # how far single strands reach over the edge, in the same measure
 _GRAIN = 0.10  # contrast of filled hair
 _STRAND_TEXELS = 1.3, 24.0
 _TYPICAL = 0.2, 0.6  # quantiles of light between which hair has its colour: no gloss, no skin
+_FEWEST = 100  # texels that tell the hair's colour
 _FADES_OVER = 0.06  # of the way around the head: how far colours seen at the border reach
+_TEXELS_A_METRE = 1600.0  # around a head
 _DEPTH_SIDE = 600
 _DEPTH_TOLERANCE_M = 0.006
 
@@ -56,7 +58,8 @@ def hair_texture(
     across, along = _STRAND_TEXELS
     strands = around(lambda p: cv2.GaussianBlur(p, (0, 0), across, sigmaY=along), white)
     strands = np.clip(strands / strands.std(), -2, 2)
-    filled = _filled(mixed, known, fine_cover) * (1 + _GRAIN * strands)[..., None]
+    usual = _typical(_hair_pixels(given, mask))
+    filled = _filled(mixed, known, fine_cover, usual) * (1 + _GRAIN * strands)[..., None]
     trusted = np.clip(2 * known - 1, 0, 1)[..., None]
     picture = mixed * trusted + filled * (1 - trusted)
     low, high = _EDGE
@@ -67,10 +70,8 @@ def hair_texture(
 
 def _fine(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """(512, 1024) a field on the rays, between them too."""
-    columns = values.shape[1]
     tripled = np.concatenate([values] * 3, axis=1).astype(np.float32)
     wide = cv2.resize(tripled, (3 * _COLUMNS, _ROWS), interpolation=cv2.INTER_CUBIC)
-    assert wide.shape[1] * columns == tripled.shape[1] * _COLUMNS
     return np.asarray(wide[:, _COLUMNS : 2 * _COLUMNS])
 
 
@@ -88,8 +89,7 @@ def _seen(
     toward = -camera / np.linalg.norm(camera, axis=1, keepdims=True)
     facing = np.einsum("nd,nd->n", normal.reshape(-1, 3) @ fit.rotation.T, toward)
     place = fit.camera.project(camera)
-    photo = given.pixels.astype(np.float32) / np.float32(255.0)
-    colour = sample_picture(photo, place, cv2.BORDER_REPLICATE)
+    colour = _photo_at(given, mask, place)
     sure = np.asarray(cv2.erode(mask.hair, np.ones((3, 3))), dtype=np.float32)
     seen = mask.sample(sure, place) * np.clip((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM), 0, 1)
     height, width = given.person.shape
@@ -97,6 +97,22 @@ def _seen(
     seen *= _in_front(given, rays, points, -camera[:, 2], place)
     shape = (_ROWS, _COLUMNS)
     return np.clip(colour, 0, 1).reshape(*shape, 3), np.clip(seen, 0, 1).astype(np.float32).reshape(shape)
+
+
+def _photo_at(given: CompletionInput, mask: HairMask, place: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(N, 3) 0..1: the photo at (N, 2) pixels, averaged down to the texture's own resolution first: fine hair
+    would turn to noise.
+    """
+    height, width = given.pixels.shape[:2]
+    low = np.clip(np.floor(mask.corner).astype(int), 0, [width - 2, height - 2])
+    high = np.clip(np.ceil(mask.corner + SIDE / mask.scale).astype(int), low + 2, [width, height])
+    cut = given.pixels[low[1] : high[1], low[0] : high[0]]
+    factor = min(1.0, _TEXELS_A_METRE / (mask.metre / mask.scale))
+    if factor < 0.8:
+        cut = np.asarray(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    scale = np.array(cut.shape[1::-1]) / (high - low)
+    photo = cut.astype(np.float32) / np.float32(255.0)
+    return sample_picture(photo, (place - low) * scale, cv2.BORDER_REPLICATE)
 
 
 def _in_front(
@@ -125,18 +141,34 @@ def _in_front(
 
 
 def _filled(
-    colour: NDArray[np.float32], known: NDArray[np.float32], cover: NDArray[np.float32]
+    colour: NDArray[np.float32],
+    known: NDArray[np.float32],
+    cover: NDArray[np.float32],
+    usual: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """(512, 1024, 3) colours for what nothing shows: those at the border, turning to the hair's own."""
+    """(512, 1024, 3) colours for what nothing shows: those at the border, turning to the hair's own, or to
+    the ``usual`` one where next to nothing was seen.
+    """
     wide_known = np.concatenate([known, known, known], axis=1) > 0.5
-    filled = np.asarray(around(lambda p: padded(p, wide_known), colour), dtype=np.float32)
     sample = colour[(known > 0.6) & (cover > 0.5)]
-    if len(sample) < 100:
-        return filled
-    light = luminance(sample)
-    low, high = np.quantile(light, _TYPICAL)
-    typical = sample[(light >= low) & (light <= high)].mean(axis=0)
+    if len(sample) < _FEWEST:
+        return np.broadcast_to(usual.astype(np.float32), colour.shape)
+    filled = np.asarray(around(lambda p: padded(p, wide_known), colour), dtype=np.float32)
     unknown = (~wide_known).astype(np.uint8)
     distance = cv2.distanceTransform(unknown, cv2.DIST_L2, 3)[:, _COLUMNS : 2 * _COLUMNS]
     near = np.exp(-distance / (_FADES_OVER * _COLUMNS))[..., None]
-    return np.asarray(filled * near + typical * (1 - near), dtype=np.float32)
+    return np.asarray(filled * near + _typical(sample) * (1 - near), dtype=np.float32)
+
+
+def _typical(sample: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(3,) the mean of (N, 3) colours of middling light."""
+    light = luminance(sample)
+    low, high = np.quantile(light, _TYPICAL)
+    return np.asarray(sample[(light >= low) & (light <= high)].mean(axis=0), dtype=np.float64)
+
+
+def _hair_pixels(given: CompletionInput, mask: HairMask) -> NDArray[np.float32]:
+    """(N, 3) 0..1: the photo's colours where it shows hair."""
+    rows, columns = np.nonzero(mask.hair)
+    place = (np.stack([columns, rows], axis=1) + 0.5) / mask.scale + mask.corner
+    return _photo_at(given, mask, place)

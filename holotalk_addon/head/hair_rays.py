@@ -59,12 +59,9 @@ class Rays:
         row = np.floor(np.where(over, dome, cylinder)).astype(np.intp)
         return row, column, np.where(over, np.linalg.norm(offset, axis=1), aside)
 
+    @cached_property
     def neighbours(self) -> NDArray[np.int64]:
         """(E, 2) pairs of flat indices of rays that stand side by side, over the crown too."""
-        return self._neighbours
-
-    @cached_property
-    def _neighbours(self) -> NDArray[np.int64]:
         index = np.arange(self.shape[0] * self.shape[1]).reshape(self.shape)
         half = self.shape[1] // 2
         pairs = [

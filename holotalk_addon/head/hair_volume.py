@@ -30,12 +30,21 @@ _FARTHEST_M = 0.11  # beyond the skin: what goes on farther is cut there
 _GAP_M = 0.020  # between strands: no end of the hair
 _OUTLINE = 0.13  # cosine of the viewing angle within which a ray runs along the outline
 _HAIRED = 0.5  # share of cover from which hair is drawn
+_SPECK = 0.02  # of all rays: smaller pieces are no hair
+_FACING_LEAST, _FACING_FACE, _FACING_RAMP = 0.15, 0.30, 0.30  # cosines: seen from, more on the face, fully
+# How much each kind of evidence weighs against the others, and the membrane's own 1.
+_TRUST_SEEN, _TRUST_OUTLINE, _TRUST_MIRRORED = 3.0, 2.0, 0.5
+_TRUST_SCALP, _TRUST_FACE, _TRUST_THROAT = 0.4, 2.0, 6.0
+_HANGS_AWAY_M = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)  # from the neck: where free hair is looked for
+_BESIDE_FROM, _THROAT_WITHIN = np.radians(30.0), np.radians(40.0)  # azimuths
+_THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
 _USUAL_M = 0.008  # thickness where nothing tells it
 _LOCKS = 0.05  # of the thickness: how uneven locks are
 _ON_SKIN_M = 0.004
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
 _FADE_M = 0.045  # over which the lower end fades, as the bust does
+_CLEAR, _SOLID = 4, 250  # alpha of 255
 _HALO = 9  # texels around a polygon that decide whether it is see-through, or not there at all
 
 
@@ -143,34 +152,36 @@ def _cover(
         )
 
     # A turned face ends before the hair behind it, and the fit is not so exact.
-    least = 0.15 + 0.3 * skin.face
-    seen = 3.0 * np.clip((sight.facing - least) / 0.3, 0, 1) * (read(mask.person, _ON_SKIN_M) > 0.5)
+    least = _FACING_LEAST + _FACING_FACE * skin.face
+    seen = _TRUST_SEEN * np.clip((sight.facing - least) / _FACING_RAMP, 0, 1)
+    seen *= read(mask.person, _ON_SKIN_M) > 0.5
     value = read(mask.hair, _ON_SKIN_M)
     # Beside the neck hair hangs free: a ray that leaves the neck crosses it farther out.
     azimuth = np.abs(rays.azimuth)[None]
-    beside = (rays.height < _HANGS_BELOW_M)[:, None] & (skin.face < 0.3) & (azimuth > np.radians(30))
-    for step in np.arange(0.01, 0.07, 0.01):
+    beside = (rays.height < _HANGS_BELOW_M)[:, None] & (skin.face < 0.3) & (azimuth > _BESIDE_FROM)
+    for step in _HANGS_AWAY_M:
         farther = read(mask.hair, np.minimum(step, sight.reach))
         value = np.where(beside, np.maximum(value, farther), value)
     # Along the outline hair stands off; what stands behind a turned face is not on it.
-    stands_off = read(mask.hair, 0.5 * np.minimum(sight.reach, 0.06)) * (sight.reach > 2 * _STEP_M)
-    outline = 2.0 * np.exp(-0.5 * (sight.facing / 0.25) ** 2)
+    stands_off = read(mask.hair, 0.5 * np.minimum(sight.reach, _HANGS_AWAY_M[-1]))
+    stands_off *= sight.reach > 2 * _STEP_M
+    outline = _TRUST_OUTLINE * np.exp(-0.5 * (sight.facing / (2 * _OUTLINE)) ** 2)
     outline *= (skin.scalp <= 0.5) & (skin.face < 0.5)
     value = (value * seen + stands_off * outline) / np.maximum(seen + outline, 1e-6)
     own = seen + outline
-    borrowed = 0.5 * own[:, ::-1] / (1.0 + 4.0 * own)  # what only the other side shows
+    borrowed = _TRUST_MIRRORED * own[:, ::-1] / (1.0 + 4.0 * own)  # what only the other side shows
     # Where nothing says otherwise there is hair on the scalp, none on the face, and none before the throat.
     scalp = skin.scalp > 0.5
-    throat = (rays.height < -0.09)[:, None] & (azimuth < np.radians(40))
-    usual = np.where(scalp, 0.4, 0.0) + 2.0 * (skin.face > 0.8) / (1.0 + own)
-    usual = np.where(throat, 6.0, usual)
+    throat = (rays.height < _THROAT_BELOW_M)[:, None] & (azimuth < _THROAT_WITHIN)
+    usual = np.where(scalp, _TRUST_SCALP, 0.0) + _TRUST_FACE * (skin.face > 0.8) / (1.0 + own)
+    usual = np.where(throat, _TRUST_THROAT, usual)
     total = own + borrowed + usual
     mixed = (value * own + value[:, ::-1] * borrowed + scalp * usual) / np.maximum(total, 1e-6)
-    return _hung(_spread(rays, skin.radius, mixed, total + 1e-4))
+    return hung(_spread(rays, skin.radius, mixed, total + 1e-4))
 
 
-def _hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hair hangs from above in one piece, without holes as small as an ear."""
+def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, C) the cover made whole: hair hangs from above, without holes as small as an ear and without specks."""
 
     def hang(wide: NDArray[np.float32]) -> NDArray[np.float32]:
         closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 7))
@@ -179,9 +190,8 @@ def _hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
             above = cv2.dilate(wide[row - 1 : row], np.ones((1, 5)))[0]
             wide[row] = np.minimum(wide[row], above)
         _, pieces = cv2.connectedComponents((wide > _HAIRED).astype(np.uint8), connectivity=4)
-        if pieces.any():
-            largest = np.bincount(pieces[pieces > 0]).argmax()
-            wide = np.where((pieces == largest) | (wide <= _HAIRED), wide, np.float32(0.6 * _HAIRED))
+        speck = np.bincount(pieces.ravel())[pieces] < _SPECK * cover.size
+        wide = np.where(speck, np.minimum(wide, np.float32(0.6 * _HAIRED)), wide)
         return np.asarray(cv2.GaussianBlur(wide, (0, 0), 0.8), dtype=np.float32)
 
     return around(hang, cover.astype(np.float32)).astype(np.float64)
@@ -210,7 +220,7 @@ def _spread(
 ) -> NDArray[np.float64]:
     """(R, C) the smoothest field over the rays that agrees with the values as far as they weigh."""
     points = rays.points(radius).reshape(-1, 3)
-    found = membrane(rays.neighbours(), points, values.reshape(-1, 1), weights.ravel(), iterations=300)
+    found = membrane(rays.neighbours, points, values.reshape(-1, 1), weights.ravel(), iterations=300)
     return found.reshape(rays.shape)
 
 
@@ -220,27 +230,42 @@ def _pixels(given: CompletionInput, points: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _mesh(rays: Rays, points: NDArray[np.float64], texture: NDArray[np.uint8]) -> Hair:
-    """Quads between the rays, where the texture has any hair; the first column stands twice, for the seam."""
+    """Quads between the rays, and triangles around the crown, where the texture has any hair. The last
+    column's texture coordinates go on past 1: the texture goes round the head.
+    """
     rows, columns = rays.shape
-    vertices = np.concatenate([points, points[:, :1]], axis=1).reshape(-1, 3)
-    index = np.arange(rows * (columns + 1)).reshape(rows, columns + 1)
-    quads = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], axis=-1).reshape(-1, 4)
-    u = (np.arange(columns + 1) + 0.5) / columns
-    v = 1.0 - (np.arange(rows) + 0.5) / rows
-    uvs = np.stack(np.broadcast_arrays(u[None], v[:, None]), axis=-1).reshape(-1, 2)
+    vertices = np.concatenate([points[:1, 0], points[1:].reshape(-1, 3)])
+    row, column = np.mgrid[: rows - 1, :columns]
+    row, column = row.ravel(), column.ravel()
+
+    def at(r: NDArray[np.intp], c: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.where(r == 0, 0, 1 + (r - 1) * columns + c % columns)
+
+    polygons = np.stack(
+        [at(row, column), at(row + 1, column), at(row + 1, column + 1), at(row, column + 1)], axis=1
+    )
+    u, v = (column + 0.5) / columns, 1.0 - (row + 0.5) / rows
+    right, lower = u + 1.0 / columns, v - 1.0 / rows
+    uvs = np.stack([np.stack([u, u, right, right], axis=1), np.stack([v, lower, lower, v], axis=1)], axis=-1)
+    crown = row == 0
+    uvs[crown, 0, 0] = (column[crown] + 1.0) / columns
+    polygons[crown, 3], uvs[crown, 3] = -1, 0.0
     alpha = texture[..., 3]
-    x = np.minimum((uvs[:, 0] * alpha.shape[1]).astype(int), alpha.shape[1] - 1)
-    y = np.minimum(((1.0 - uvs[:, 1]) * alpha.shape[0]).astype(int), alpha.shape[0] - 1)
     halo = np.ones((_HALO, _HALO))
-    drawn = cv2.dilate(alpha, halo)[y, x][quads].max(axis=1) > 4
-    solid = cv2.erode(alpha, halo)[y, x][quads].min(axis=1) > 250
-    used, packed = np.unique(quads[drawn], return_inverse=True)
-    polygons = packed.reshape(-1, 4)
+    most, least = around(lambda p: cv2.dilate(p, halo), alpha), around(lambda p: cv2.erode(p, halo), alpha)
+    x = (uvs[..., 0] * alpha.shape[1]).astype(int) % alpha.shape[1]
+    y = ((1.0 - uvs[..., 1]) * alpha.shape[0]).astype(int) % alpha.shape[0]
+    y[crown, 3], x[crown, 3] = y[crown, 0], x[crown, 0]
+    drawn = most[y, x].max(axis=1) > _CLEAR
+    solid = least[y, x].min(axis=1) > _SOLID
+    polygons = polygons[drawn]
+    used, packed = np.unique(polygons[polygons >= 0], return_inverse=True)
+    polygons[polygons >= 0] = packed.ravel()
     lowest = float(rays.origin[-1, 0, 1])
     return Hair(
         vertices=vertices[used].astype(np.float32),
         polygons=polygons.astype(np.int32),
-        polygon_uvs=uvs[used][polygons].astype(np.float32),
+        polygon_uvs=uvs[drawn].astype(np.float32),
         soft=~solid[drawn],
         fade=smoothstep((vertices[used, 1] - lowest) / _FADE_M).astype(np.float32),
         texture=texture,

@@ -107,11 +107,7 @@ class HeadModel:
     @cached_property
     def triangle_uvs(self) -> NDArray[np.float32]:
         """(T, 3, 2) texture coordinates of the corners of :attr:`triangles`."""
-        polygon = self.triangle_polygon
-        second = np.zeros(len(polygon), dtype=bool)
-        second[1:] = polygon[1:] == polygon[:-1]
-        uv = self.polygon_uvs[polygon]
-        return np.where(second[:, None, None], uv[:, [0, 2, 3]], uv[:, [0, 1, 2]])
+        return corner_uvs(self.polygon_uvs, self.triangle_polygon)
 
     @cached_property
     def edges(self) -> NDArray[np.int32]:
@@ -135,6 +131,14 @@ class HeadModel:
     def normals(self, vertices: NDArray[np.floating]) -> NDArray[np.float32]:
         """(V, 3) unit vertex normals, area-weighted, of these (V, 3) vertices."""
         return vertex_normals(vertices, self.triangles)
+
+
+def corner_uvs(polygon_uvs: NDArray[np.float32], polygon: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(T, 3, 2) texture coordinates of the triangles that :func:`triangulate` makes of (F, 4, 2) polygons."""
+    second = np.zeros(len(polygon), dtype=bool)
+    second[1:] = polygon[1:] == polygon[:-1]
+    uv = polygon_uvs[polygon]
+    return np.where(second[:, None, None], uv[:, [0, 2, 3]], uv[:, [0, 1, 2]])
 
 
 def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
