@@ -6,8 +6,8 @@
 ``--data`` is a folder that ``holotalk render-data --preset full`` has filled with held-out people, as for
 ``evaluate_completion.py``. A photo goes in; head and hair are laid on the true head and drawn from +-90, +-60
 and 180 degrees, with the hair and without it. ``IoU``: outline of head and hair over the true one, above the
-chin, without clothes. ``SSIM`` and ``L1``: within what either of the two or the truth covers, the end of the bust
-left out. One row a hair style or headwear.
+chin, without clothes. ``SSIM`` and ``L1``: within what either of the two or the truth covers, without the end
+of the bust. One row a hair style or headwear.
 """
 
 from __future__ import annotations
