@@ -181,7 +181,7 @@ def _cover(
 
 
 def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(R, C) the cover made whole: hair hangs from above, without holes as small as an ear, without specks."""
+    """(R, C) the cover made whole: hair hangs from above, without specks and without holes like an ear."""
 
     def hang(wide: NDArray[np.float32]) -> NDArray[np.float32]:
         closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 7))
