@@ -637,6 +637,31 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
     assert ours() == bald
 
 
+def test_hair_that_the_user_has_made_his_own_goes_through_the_panel(addon, tmp_path):
+    from stand_in_head import stand_in_with_hair
+
+    hologram_scene.new_file()
+    layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
+    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    hair, collection = bpy.data.objects["HoloTalk Hair"], bpy.data.collections["HoloTalk"]
+    locks = bpy.data.collections.new("Locks")
+    collection.children.link(locks)
+    locks.objects.link(hair)
+    collection.objects.unlink(hair)
+    assert bpy.ops.holotalk.export(filepath=str(tmp_path / "head.obj")) == {"FINISHED"}
+    assert (tmp_path / "head_hair_texture.png").is_file()
+    corners = [hair.data.vertices[v].co.copy() for v in hair.data.polygons[0].vertices]
+    mesh = bpy.data.meshes.new("With a face of five corners")
+    mesh.from_pydata([*corners, corners[0] * 1.01], [], [range(len(corners) + 1)])
+    hair.data = mesh
+    settings = bpy.data.scenes[find_hologram().hologram].holotalk
+    settings.gap = 0.3
+    assert state().error == ""
+    assert find_hologram().layout.gap == pytest.approx(0.3)
+    with pytest.raises(RuntimeError, match="more than four corners"):
+        bpy.ops.holotalk.export(filepath=str(tmp_path / "head.obj"))
+
+
 def test_the_photo_is_spared_by_what_an_obj_brings_along(hologram, tmp_path):
     photo = tmp_path / "my_head_hair_texture.png"
     photo.write_bytes(b"the photo")

@@ -313,6 +313,43 @@ def test_ply_has_hair_in_its_colours_and_without_what_is_clear(tmp_path):
     assert set(corners) == set(range(len(points)))  # no vertex without a face
 
 
+def test_ply_goes_round_the_texture_of_hair_as_its_coordinates_do(tmp_path):
+    head = stand_in_with_hair()
+    right, left = head.hair.texture[0, 0, :3].tolist(), head.hair.texture[0, -1, :3].tolist()
+    assert (right, left) == (list(RIGHT_HAIR), list(LEFT_HAIR))
+
+    def colours(turns, name):
+        uvs = head.hair.polygon_uvs + np.array([turns, 0], dtype=np.float32)
+        export_head(replace(head, hair=replace(head.hair, polygon_uvs=uvs)), tmp_path / name)
+        new_file()
+        with quiet():
+            bpy.ops.wm.ply_import(filepath=str(tmp_path / name), forward_axis="NEGATIVE_Z", up_axis="Y")
+        data = bpy.data.objects[0].data
+        points = np.array([v.co for v in data.vertices])
+        found = np.array([c.color_srgb for c in data.attributes.active_color.data])[:, :3] * 255
+        return points, found
+
+    for turns in (1, -1, 0.5):
+        points, found = colours(turns, "turned.ply")
+        high = points[:, 1] > 0.12  # above all skin
+        for sign, colour in ((-1, RIGHT_HAIR), (1, LEFT_HAIR)):
+            # Half a turn: what was the right side's is the left side's.
+            side = high & (points[:, 0] * (-sign if turns == 0.5 else sign) > 0.01)
+            assert side.sum() > 100
+            assert np.abs(found[side] - colour).max() < 2
+
+
+def test_hair_in_another_collection_is_exported(tmp_path):
+    hologram = build_hologram(stand_in_with_hair(), pyramid_layout(200), loop_motion("still", 1, 4))
+    head, hair = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"]
+    locks = bpy.data.collections.new("Locks")
+    bpy.data.collections["HoloTalk"].children.link(locks)
+    locks.objects.link(hair)
+    bpy.data.collections["HoloTalk"].objects.unlink(hair)
+    export_head(read_head(head), tmp_path / "head.glb")
+    assert len(_glb_json(tmp_path / "head.glb")["meshes"]) == 2
+
+
 def test_hidden_hair_is_left_out_of_exports_and_the_blend_holds_it(tmp_path):
     hologram = build_hologram(stand_in_with_hair(), pyramid_layout(200), loop_motion("still", 1, 4))
     save_blend(tmp_path / "head.blend", hologram)

@@ -16,9 +16,10 @@ from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.scene import compat
 from holotalk_addon.scene.axes import from_blender, to_blender
 from holotalk_addon.scene.hair_object import find_hair
-from holotalk_addon.scene.head_object import read_head
+from holotalk_addon.scene.head_object import read_head, use_plain_names
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file, update_hologram
-from holotalk_addon.scene.own import role_of
+from holotalk_addon.scene.own import role_of, tag
+from holotalk_addon.scene.render import fast_way_holds
 
 
 @pytest.fixture(autouse=True)
@@ -274,7 +275,7 @@ def test_hair_is_read_back_as_it_was_made_and_as_the_user_changed_it():
         assert getattr(read, name).dtype == getattr(made.hair, name).dtype
     for name in ("vertices", "polygon_uvs", "fade"):
         np.testing.assert_allclose(getattr(read, name), getattr(made.hair, name), atol=1e-6)
-    assert read_head(head, with_texture=False).hair.texture.shape == (1, 1, 4)
+    assert read_head(head, shape_only=True).hair.texture.shape == (1, 1, 4)
 
     obj = find_hair(head)
     obj.location.z += 0.01  # up
@@ -362,6 +363,7 @@ def test_hair_that_the_user_renamed_is_the_users():
     assert [c.name for c in wig.users_collection] == ["Kept heads"]
     assert wig.users_collection[0].hide_render
     assert len(wig.data.polygons) == len(stand_in_hair(stand_in_head()).polygons)
+    assert find_hair(bpy.data.objects[again.head]) is None
     assert wig.data.materials[1].node_tree.nodes["Texture"].image is not None
     assert read_head(bpy.data.objects[again.head]).hair is None
 
@@ -379,3 +381,214 @@ def test_a_head_that_the_user_renamed_keeps_its_hair():
     assert new.name == "HoloTalk Hair"
     assert new != hair
     assert float(np.ptp(read_head(bpy.data.objects[again.head]).hair.vertices[:, 1])) > HAIR_GAP
+
+
+def _hair_objects():
+    return [obj for obj in bpy.data.objects if role_of(obj) == "hair"]
+
+
+def _move(obj, collection):
+    for former in obj.users_collection:
+        former.objects.unlink(obj)
+    collection.objects.link(obj)
+
+
+def _lens():
+    return bpy.data.objects[find_hologram().cameras[0]].data.lens
+
+
+def _update(kind="sway"):
+    """Another motion, and back: the cameras are framed anew."""
+    for motion in (loop_motion(kind, 1, 12), loop_motion("turntable", 1, 12)):
+        hologram = find_hologram()
+        update_hologram(hologram, hologram.layout, motion, hologram.sides, hologram.engine)
+
+
+@pytest.mark.parametrize("above", ["HoloTalk", "Mine"])
+def test_hair_that_the_user_moved_to_another_collection_is_still_the_heads(above):
+    if above == "Mine":
+        bpy.context.scene.collection.children.link(bpy.data.collections.new(above))
+        bpy.data.objects.new("Cube", None)  # without it the empty scene goes
+        bpy.data.collections["Mine"].objects.link(bpy.data.objects["Cube"])
+    _build()
+    bald = _kinds()
+    hologram = _build(head=stand_in_with_hair(0.06))
+    lens, head = _lens(), bpy.data.objects[hologram.head]
+    locks = bpy.data.collections.new("Locks")
+    bpy.data.collections[above].children.link(locks)
+    _move(bpy.data.objects["HoloTalk Hair"], locks)
+    counts = _kinds()
+
+    assert find_hair(head).name == "HoloTalk Hair"
+    assert read_head(head).hair is not None
+    _update()
+    assert _lens() == pytest.approx(lens, rel=1e-6)
+    assert fast_way_holds(find_hologram())
+    mesh, lit = find_hair(head).data, bpy.data.materials.new("Lit")
+    unlit, mesh.materials[0] = mesh.materials[0], lit
+    assert not fast_way_holds(find_hologram())
+    mesh.materials[0] = unlit
+    bpy.data.materials.remove(lit)
+
+    again = _build(head=stand_in_with_hair(0.06))
+    (hair,) = _hair_objects()
+    assert (hair.name, hair.parent.name) == ("HoloTalk Hair", again.head)
+    assert hair.users_collection == (locks,)
+    assert _kinds() == counts
+    without = _build()
+    assert not _hair_objects()
+    assert not locks.objects
+    assert [c.name for c in bpy.data.objects[without.head].users_collection] == ["HoloTalk"]
+    bpy.data.collections.remove(locks)
+    assert _kinds() == bald
+
+
+def test_the_users_hair_in_another_collection_leaves_the_picture_with_its_head():
+    hologram = _build(head=stand_in_with_hair())
+    locks = bpy.data.collections.new("Locks")
+    bpy.data.collections["HoloTalk"].children.link(locks)
+    hair, anna = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.head]
+    _move(hair, locks)
+    wig = hair.copy()
+    wig.name = "Wig"
+    locks.objects.link(wig)
+    anna.name = "Anna"
+    for _ in range(2):  # what is kept stays as it is when the next head is built
+        again = _build(head=stand_in_with_hair())
+        assert (hair.name, hair.parent, wig.name, wig.parent) == ("Anna Hair", anna, "Wig", anna)
+        for obj in (anna, hair, wig):
+            assert [c.name for c in obj.users_collection] == ["Kept heads"]
+        assert find_hair(bpy.data.objects[again.head]).name == "HoloTalk Hair"
+        assert len(_hair_objects()) == 3
+
+
+def test_hair_that_hangs_on_something_on_the_head_is_the_heads():
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    hair = find_hair(head)
+    before = read_head(head).hair.vertices
+    handle = bpy.data.objects.new("My handle", None)
+    bpy.data.collections["HoloTalk"].objects.link(handle)
+    handle.parent, hair.parent = head, handle
+    handle.location.z, hair.location.x = 0.01, 0.02
+    assert find_hair(head) == hair
+    moved = read_head(head).hair.vertices - before
+    np.testing.assert_allclose(moved, np.tile((0.02, 0.01, 0.0), (len(moved), 1)), atol=1e-6)
+    _build(head=stand_in_with_hair())
+    assert len(_hair_objects()) == 1
+
+
+def test_hair_that_is_in_no_collection_any_more_is_gone():
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    bpy.data.collections["HoloTalk"].objects.unlink(find_hair(head))
+    assert find_hair(head) is None
+    _build(head=stand_in_with_hair())
+    (hair,) = _hair_objects()
+    assert [c.name for c in hair.users_collection] == ["HoloTalk"]
+
+
+@pytest.mark.parametrize("hidden", [("hide_render",), ("hide_viewport",), ("hide_render", "hide_viewport")])
+def test_hair_that_the_user_hid_stays_hidden_on_the_next_head(hidden):
+    _build()
+    bald = _lens()
+    _build(head=stand_in_with_hair(0.06))
+    lens, hair = _lens(), bpy.data.objects["HoloTalk Hair"]
+    hat = bpy.data.objects.new("My hat", None)
+    bpy.data.collections["HoloTalk"].objects.link(hat)
+    hat.parent = hair
+    for name in hidden:
+        setattr(hair, name, True)
+    counts = _kinds()
+    again = _build(head=stand_in_with_hair(0.06))
+    (hair,) = _hair_objects()
+    assert {name for name in ("hide_render", "hide_viewport") if getattr(hair, name)} == set(hidden)
+    assert hair.name == hair.data.name == hair.data.materials[0].name == "HoloTalk Hair"
+    assert hat.parent == hair
+    assert _kinds() == counts
+    in_picture = "hide_render" not in hidden
+    assert (read_head(bpy.data.objects[again.head]).hair is not None) == in_picture
+    assert _lens() == pytest.approx(lens if in_picture else bald, rel=1e-6)
+
+
+def test_hair_in_a_collection_that_the_user_hid_is_out_of_the_picture():
+    _build()
+    bald = _lens()
+    hologram = _build(head=stand_in_with_hair(0.06))
+    head, hair, lens = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"], _lens()
+    locks = bpy.data.collections.new("Locks")
+    bpy.data.collections["HoloTalk"].children.link(locks)
+    _move(hair, locks)
+    locks.hide_render = True
+    assert find_hair(head) is None
+    assert read_head(head).hair is None
+    _update()
+    assert _lens() == pytest.approx(bald, rel=1e-6)
+    head = bpy.data.objects[_build(head=stand_in_with_hair(0.06)).head]
+    assert find_hair(head) is None
+    assert _lens() == pytest.approx(bald, rel=1e-6)
+    locks.hide_render = False
+    assert find_hair(head).users_collection == (locks,)
+    _update()
+    assert _lens() == pytest.approx(lens, rel=1e-6)
+    # Together with the head's own collection it is no choice about hair.
+    _move(find_hair(head), bpy.data.collections["HoloTalk"])
+    bpy.data.collections["HoloTalk"].hide_render = True
+    assert find_hair(head) is not None
+
+
+def test_hair_that_the_user_hid_in_one_view_stays_hidden_there():
+    hologram = _build(head=stand_in_with_hair())
+    layers = [bpy.data.scenes[name].view_layers[0] for name in (hologram.hologram, *hologram.views)]
+    bpy.data.objects["HoloTalk Hair"].hide_set(True, view_layer=layers[0])
+    _build(head=stand_in_with_hair())
+    hair = bpy.data.objects["HoloTalk Hair"]
+    assert [hair.hide_get(view_layer=layer) for layer in layers] == [True, False, False, False, False]
+
+
+def test_hair_hidden_on_a_head_that_the_user_renamed_is_shown_on_the_next_one():
+    hologram = _build(head=stand_in_with_hair())
+    bpy.data.objects["HoloTalk Hair"].hide_render = True
+    bpy.data.objects[hologram.head].name = "Anna"
+    again = _build(head=stand_in_with_hair())
+    assert find_hair(bpy.data.objects[again.head]).name == "HoloTalk Hair"
+    assert bpy.data.objects["Anna Hair"].hide_render
+
+
+@pytest.mark.parametrize("which", ["HoloTalk Hair", "HoloTalk Head"])
+def test_faces_of_many_corners_are_framed_and_refused_where_quads_are_needed(which):
+    import bmesh  # there is none before bpy
+
+    hologram = _build(head=stand_in_with_hair(0.06))
+    lens, mesh = _lens(), bpy.data.objects[which].data
+    fine = bmesh.new()
+    fine.from_mesh(mesh)
+    inner = [edge for edge in fine.edges if [len(face.verts) for face in edge.link_faces] == [4, 4]]
+    bmesh.ops.dissolve_edges(fine, edges=[max(inner, key=lambda edge: edge.verts[0].co.z)])
+    fine.to_mesh(mesh)
+    fine.free()
+    assert max(len(polygon.vertices) for polygon in mesh.polygons) > 4
+    _update()
+    assert _lens() == pytest.approx(lens, rel=1e-6)
+    with pytest.raises(OptionError, match="more than four corners"):
+        read_head(bpy.data.objects[hologram.head])
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_names_do_without_material_slots_that_the_user_removed(remove):
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    hair = find_hair(head)
+    for obj in (hair, head):
+        obj.name += ".001"
+        tag(obj, role_of(obj))
+        if remove:
+            obj.data.materials.pop()
+        else:
+            obj.data.materials[0] = None
+    use_plain_names(head)
+    assert (head.name, hair.name) == ("HoloTalk Head", "HoloTalk Hair")
+    for material in (*head.data.materials, *hair.data.materials):
+        assert material is None or "." not in material.name
+    for materials in (head.data.materials, hair.data.materials):
+        materials.clear()
+    hair.name = "Wig"
+    use_plain_names(head)
+    assert hair.name == "Wig"  # the user's

@@ -24,10 +24,11 @@ from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import LoopMotion, loop_motion
 from ..outputs import beside_obj, replacing
 from .axes import from_blender
-from .hair_object import SOFT_SLOT, find_hair
+from .hair_object import HAIR_ROLE, SOFT_SLOT, find_hair
 from .hologram_scene import HologramScene, build_hologram, make_black_world, make_scene
 from .materials import EXPORT_ROUGHNESS, LASHES, lit_for_export
 from .mesh import gather
+from .own import role_of
 from .quiet import quiet
 from .render import temporary_head
 
@@ -303,6 +304,7 @@ def _ply(head: Head) -> bytes:
 def _solid(obj: Any, subdivision: Any, level: int, texture: NDArray[np.uint8], scene: Any) -> _Solid:
     """An object as its subdivision makes it. Polygons in the slot of soft hair that are more clear than solid
     are left out."""
+    is_hair = role_of(obj) == HAIR_ROLE
     subdivision.levels, subdivision.show_viewport = level, level > 0
     layer = scene.view_layers[0]
     layer.update()
@@ -316,9 +318,9 @@ def _solid(obj: Any, subdivision: Any, level: int, texture: NDArray[np.uint8], s
     slots = gather(mesh.polygons, "material_index", 1, np.int32).ravel()
     uvs = gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
     evaluated.to_mesh_clear()
-    colours = _vertex_colours(texture, corners, uvs, len(points))
+    colours = _vertex_colours(texture, corners, uvs, len(points), around=is_hair)
     kept = np.ones(len(counts), dtype=bool)
-    if obj.parent is not None:
+    if is_hair:
         alpha = np.add.reduceat(colours[corners, 3].astype(np.float64), starts) / counts
         kept = (slots != SOFT_SLOT) | (alpha >= 128)
     polygons = []
@@ -338,11 +340,18 @@ def _solid(obj: Any, subdivision: Any, level: int, texture: NDArray[np.uint8], s
 
 
 def _vertex_colours(
-    texture: NDArray[np.uint8], corners: NDArray[np.int32], uvs: NDArray[np.float32], count: int
+    texture: NDArray[np.uint8],
+    corners: NDArray[np.int32],
+    uvs: NDArray[np.float32],
+    count: int,
+    *,
+    around: bool,
 ) -> NDArray[np.uint8]:
-    """(count, 4) sRGB and alpha: the mean of what the corners of each vertex find in the texture."""
+    """(count, 4) sRGB and alpha: the mean of what the corners of each vertex find in the texture, which
+    repeats from side to side where it goes ``around`` the head."""
     rows, columns = texture.shape[:2]
-    x = np.clip((uvs[:, 0] * columns).astype(np.int64), 0, columns - 1)
+    x = np.floor(uvs[:, 0] * columns).astype(np.int64)
+    x = x % columns if around else np.clip(x, 0, columns - 1)
     y = np.clip(((1.0 - uvs[:, 1]) * rows).astype(np.int64), 0, rows - 1)
     found = texture[y, x].astype(np.float64)
     total = np.stack([np.bincount(corners, found[:, k], count) for k in range(4)], axis=1)

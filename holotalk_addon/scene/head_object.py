@@ -11,10 +11,10 @@ import numpy as np
 from ..errors import OptionError
 from ..head.head import PARTS, Head
 from .axes import from_blender, to_blender
-from .hair_object import find_hair, hair_names, make_hair_object, read_hair
+from .hair_object import find_hair, hair_names, hair_of, make_hair_object, read_hair
 from .materials import IMAGE_NAME, image_of, image_pixels, make_image, make_materials
-from .mesh import gather, hide_dark, make_mesh, read_fade, read_polygons
-from .own import role_of, tag
+from .mesh import gather, hide_dark, make_mesh, most_corners, read_fade, read_polygons
+from .own import HEAD_ROLE, is_own, role_of, tag
 
 HEAD_NAME = "HoloTalk Head"
 PHOTO_EXPRESSION = "holotalk_photo_expression"
@@ -29,7 +29,7 @@ def make_head_object(head: Head, collection: Any) -> Any:
     for material in make_materials(head, make_image(head.texture, IMAGE_NAME, "texture")):
         mesh.materials.append(material)
 
-    obj = tag(bpy.data.objects.new(HEAD_NAME, mesh), "head")
+    obj = tag(bpy.data.objects.new(HEAD_NAME, mesh), HEAD_ROLE)
     collection.objects.link(obj)
     _add_shape_keys(obj, head)
     _add_modifiers(obj, head)
@@ -42,14 +42,14 @@ def use_plain_names(obj: Any) -> None:
     """Give a head object, its hair and what they are made of the names without a number, if they are free
     now."""
     blocks = [(obj, HEAD_NAME), (obj.data, HEAD_NAME), (obj.data.shape_keys, HEAD_NAME)]
-    for part, material in zip(PARTS, obj.data.materials, strict=True):
+    for part, material in zip(PARTS, obj.data.materials, strict=False):
         blocks.append((material, f"HoloTalk {part.capitalize()}"))
-    blocks.append((head_image(obj), IMAGE_NAME))
-    hair = find_hair(obj)
-    if hair is not None:
-        blocks += hair_names(hair)
+    blocks.append((image_of(obj), IMAGE_NAME))
+    for hair in hair_of(obj):
+        if is_own(hair):
+            blocks += hair_names(hair)
     for block, name in blocks:
-        if block.name != name:
+        if block is not None and block.name != name:  # a user may have emptied slots
             block.name = name  # Blender adds a number where another block bears it
             role = role_of(block)
             if role is not None:
@@ -68,29 +68,30 @@ def head_image(obj: Any) -> Any:
     raise OptionError(f"{obj.name} has lost its texture: generate the hologram again.")
 
 
-def read_head(obj: Any, *, with_texture: bool = True) -> Head:
+def read_head(obj: Any, *, shape_only: bool = False) -> Head:
     """The head of a head object, with what a user has changed about it since: shape, sliders, texture, hair.
     Hair that the user deleted, or hid from renders, is gone.
 
     Args:
         obj: What :func:`make_head_object` made.
-        with_texture: False leaves the texture out (one clear pixel), where shape alone matters.
+        shape_only: For framing: leaves textures out (one clear pixel), and polygons may have any number of
+            corners; their rows are as long as that takes.
 
     Raises:
-        OptionError: The object is not a HoloTalk head any more, or its hair cannot be read.
+        OptionError: The object is not a HoloTalk head any more, or it or its hair has polygons of more than
+            four corners or no texture. The latter not where the shape alone is asked for.
 
     """
     mesh = obj.data
     keys = mesh.shape_keys
-    counts = gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
     if keys is None or len(keys.key_blocks) < 2 or not mesh.uv_layers:
         raise OptionError(f"{obj.name} has no expressions or no UVs any more: generate the hologram again.")
-    if counts.max(initial=0) > 4:
+    if not shape_only and most_corners(mesh) > 4:
         raise OptionError(f"{obj.name} has faces with more than four corners: make them quads or triangles.")
     polygons, uvs = read_polygons(mesh)
     basis, *others = keys.key_blocks
     neutral = from_blender(gather(basis.data, "co", 3, np.float32))
-    texture = image_pixels(head_image(obj)) if with_texture else np.zeros((1, 1, 4), dtype=np.uint8)
+    texture = np.zeros((1, 1, 4), dtype=np.uint8) if shape_only else image_pixels(head_image(obj))
     hair = find_hair(obj)
     return Head(
         vertices=neutral,
@@ -104,7 +105,7 @@ def read_head(obj: Any, *, with_texture: bool = True) -> Head:
         expression=np.array([0.0 if key.mute else key.value for key in others], dtype=np.float32),
         fade=read_fade(mesh),
         texture=texture,
-        hair=None if hair is None else read_hair(hair, with_texture=with_texture),
+        hair=None if hair is None else read_hair(hair, shape_only=shape_only),
     )
 
 

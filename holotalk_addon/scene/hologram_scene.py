@@ -16,10 +16,11 @@ from ..hologram.framing import frame_panel, lit_points
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from . import compat
-from .hair_object import find_hair, hair_objects
+from .hair_object import hair_objects, hair_of, head_under
 from .head_object import make_head_object, read_head, use_plain_names
 from .own import (
     EMPTY_ROLE,
+    HEAD_ROLE,
     HOLOGRAM_ROLE,
     LOOK,
     TAG,
@@ -108,28 +109,35 @@ def build_hologram(
         collection = hologram_collection()
         if collection is None:
             collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
-        former = [obj for obj in collection.objects if role_of(obj) == "head"]
-        former_hair = hair_objects(collection)
+        former = [obj for obj in collection.objects if role_of(obj) == HEAD_ROLE]
+        replaced, former_hair = _former_hair(former, collection)
         head_object = make_head_object(head, collection)
+        hair = next(iter(hair_of(head_object)), None)
+        if hair is not None and replaced:  # before framing, which leaves out what is hidden from renders
+            _take_place(hair, replaced[0])
         hologram = _arrange(head_object, collection, layout, motion, sides, engine)
     except BaseException:
         remove_since(before)
         raise
-    scene, hair = bpy.data.scenes[hologram.hologram], find_hair(head_object)
+    scene = bpy.data.scenes[hologram.hologram]
+    for obj in replaced:
+        if hair is not None:
+            _replace_hair(obj, hair)
+        else:  # what hangs on the hair hangs on the head, which is not in the hair's collections
+            for place in obj.users_collection:
+                place.objects.unlink(obj)
+            obj.user_remap(head_object)
+            remove_object(obj)
     for obj in former_hair:
-        if is_own(obj) and (obj.parent not in former or is_own(obj.parent)):
-            # What hangs on the hair hangs on the head where there is no hair any more.
-            _replace(obj, hair or head_object)
-        else:
-            if is_own(obj):  # it goes with a head of the user's
-                obj.name = f"{obj.parent.name} Hair"
-            _set_aside(obj, collection, scene)
+        if is_own(obj):  # it goes with a head of the user's
+            obj.name = f"{head_under(obj).name} Hair"
+        _set_aside(obj, scene)
     for obj in former:
         if is_own(obj):
             _hand_over_keys(obj, head_object)
             _replace(obj, head_object)
         else:
-            _set_aside(obj, collection, scene)
+            _set_aside(obj, scene)
     use_plain_names(head_object)
     remove_empty()
     return replace(hologram, head=head_object.name)
@@ -196,6 +204,38 @@ def _hand_over_keys(former: Any, head_object: Any) -> None:
         taken.action_slot = animation.action_slot
 
 
+def _former_hair(heads: list[Any], collection: Any) -> tuple[list[Any], list[Any]]:
+    """The hair of former heads, and what hangs loose in the hologram's collection: HoloTalk's own, to be
+    replaced, and what the user made his own, by itself or with its head. Hair may be in any collection."""
+    found = hair_objects([*collection.all_objects, *(child for head in heads for child in hair_of(head))])
+    found = [obj for obj in dict.fromkeys(found) if head_under(obj) in (None, *heads)]
+    replaced = [obj for obj in found if is_own(obj) and (head_under(obj) is None or is_own(head_under(obj)))]
+    return replaced, [obj for obj in found if obj not in replaced]
+
+
+def _take_place(hair: Any, former: Any) -> None:
+    """Put new hair into the collections where the user has put the former, and hide it as that is hidden."""
+    hair.hide_render, hair.hide_viewport = former.hide_render, former.hide_viewport
+    places = former.users_collection
+    if not places:  # of the user's deletion something is left in the file
+        return
+    for collection in hair.users_collection:
+        if collection not in places:
+            collection.objects.unlink(hair)
+    for collection in places:
+        if collection not in hair.users_collection:
+            collection.objects.link(hair)
+
+
+def _replace_hair(former: Any, hair: Any) -> None:
+    """Remove former hair for new, which is hidden in the same view layers (their eye)."""
+    layers = [layer for scene in bpy.data.scenes for layer in scene.view_layers]
+    hidden = [layer for layer in layers if former.hide_get(view_layer=layer)]
+    _replace(former, hair)
+    for layer in hidden:
+        hair.hide_set(True, view_layer=layer)
+
+
 def _replace(former: Any, obj: Any) -> None:
     """Remove a former object; what refers to it (children, constraints) refers to the new one."""
     for collection in former.users_collection:
@@ -207,15 +247,21 @@ def _replace(former: Any, obj: Any) -> None:
     remove_object(former)
 
 
-def _set_aside(obj: Any, collection: Any, hologram: Any) -> None:
-    """Keep a former head or hair that the user made his own: out of the picture, but in the file."""
+def _set_aside(obj: Any, hologram: Any) -> None:
+    """Keep a former head or hair that the user made his own: out of the picture, but in the file. In other
+    scenes of the user's it stays."""
     kept = hologram.collection.children.get(KEPT_NAME)
     if kept is None:
         kept = bpy.data.collections.new(KEPT_NAME)
         kept.hide_render = kept.hide_viewport = True
         hologram.collection.children.link(kept)
-    kept.objects.link(obj)
-    collection.objects.unlink(obj)
+    away = [kept, *kept.children_recursive]
+    shown = [hologram.collection, *hologram.collection.children_recursive]
+    for collection in obj.users_collection:
+        if collection in shown and collection not in away:
+            collection.objects.unlink(obj)
+    if not any(collection in away for collection in obj.users_collection):
+        kept.objects.link(obj)
 
 
 def _arrange(
@@ -241,7 +287,7 @@ def _arrange(
         set_motion(turntable, motion)
     camera_yaws = [panel.camera_yaw for panel in layout.panels] if sides == "around" else [0.0]
     yaws = np.subtract.outer(motion.yaws(), np.array(camera_yaws)).ravel()
-    framing = frame_panel(lit_points(read_head(head_object, with_texture=False)), yaws, layout)
+    framing = frame_panel(lit_points(read_head(head_object, shape_only=True)), yaws, layout)
     rig = make_empty(RIG_NAME, "rig", collection)
     rig.empty_display_size = 0.02
     world = make_black_world()

@@ -27,7 +27,7 @@ LASHES = PARTS.index("lashes")
 
 
 def make_image(texture: NDArray[np.uint8], name: str, role: str) -> Any:
-    """A texture, (S, S, 4) sRGB and alpha with the first row on top, as an image packed into the .blend."""
+    """A texture, (H, W, 4) sRGB and alpha with the first row on top, as an image packed into the .blend."""
     rows, columns = texture.shape[:2]
     image = tag(bpy.data.images.new(name, columns, rows, alpha=True), role)
     # Channel packed: colours under a soft lash are taken as they are, never divided by their alpha.

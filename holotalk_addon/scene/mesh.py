@@ -58,16 +58,22 @@ def make_mesh(
 
 
 def read_polygons(mesh: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """(F, 4) vertex indices, -1 last in a triangle, and (F, 4, 2) UVs of a mesh of quads and triangles. UVs
-    are 0 where it has none."""
+    """(F, 4) vertex indices, -1 last in a triangle, and (F, 4, 2) UVs of a mesh; wider where it has polygons
+    of more corners, see :func:`most_corners`. UVs are 0 where it has none."""
     counts = gather(mesh.polygons, "loop_total", 1, np.int32).ravel()
-    used = np.arange(4) < counts[:, None]
-    polygons = np.full((len(counts), 4), -1, dtype=np.int32)
+    width = max(4, most_corners(mesh))
+    used = np.arange(width) < counts[:, None]
+    polygons = np.full((len(counts), width), -1, dtype=np.int32)
     polygons[used] = gather(mesh.loops, "vertex_index", 1, np.int32).ravel()
-    uvs = np.zeros((len(counts), 4, 2), dtype=np.float32)
+    uvs = np.zeros((len(counts), width, 2), dtype=np.float32)
     if mesh.uv_layers:
         uvs[used] = gather(mesh.uv_layers[0].uv, "vector", 2, np.float32)
     return polygons, uvs
+
+
+def most_corners(mesh: Any) -> int:
+    """How many corners the polygon of a mesh with the most of them has."""
+    return int(gather(mesh.polygons, "loop_total", 1, np.int32).max(initial=0))
 
 
 def read_fade(mesh: Any) -> NDArray[np.float32]:

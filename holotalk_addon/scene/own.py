@@ -21,6 +21,8 @@ HOLOGRAM_ROLE = "hologram"
 """The scene whose sequencer shows the hologram."""
 PYRAMID_ROLE = "pyramid scene"
 """The scene of the virtual pyramid."""
+HEAD_ROLE = "head"
+"""A head object."""
 EMPTY_ROLE = "empty"
 """The scene of a new file, which goes when there is another."""
 
@@ -70,7 +72,7 @@ def hologram_collection() -> Any:
 def hologram_head() -> Any:
     """The head object of the hologram, or None."""
     collection = hologram_collection()
-    return None if collection is None else find_by_role(collection.objects, "head")
+    return None if collection is None else find_by_role(collection.objects, HEAD_ROLE)
 
 
 def own_kinds() -> tuple[Any, ...]:
