@@ -15,8 +15,8 @@ one material slot in Blender."""
 
 @dataclass(frozen=True)
 class Hair:
-    """Hair, a beard or headwear as a volume of its own, in head axes like :class:`Head`. It is of the
-    neutral face and does not move with expressions.
+    """Hair or headwear as a volume of its own, in head axes like :class:`Head`. It is of the neutral face
+    and does not move with expressions.
     """
 
     vertices: NDArray[np.float32]
@@ -24,13 +24,14 @@ class Hair:
     polygons: NDArray[np.int32]
     """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
     polygon_uvs: NDArray[np.float32]
-    """(F, 4, 2) texture coordinates of the corners, u right, v up, 0..1 (unused corner: 0)."""
+    """(F, 4, 2) texture coordinates of the corners, u right, v up (unused corner: 0). v is 0..1; u may go on
+    past 1: the texture repeats around the head."""
     soft: NDArray[np.bool_]
     """(F,) polygons whose texture is see-through in places (the edges); all others are opaque."""
     fade: NDArray[np.float32]
     """(V,) 1 on the head, falling to 0 at the cut of the bust, as :attr:`Head.fade`."""
     texture: NDArray[np.uint8]
-    """(S, S, 4) sRGB and alpha, first row on top (v = 1)."""
+    """(H, W, 4) sRGB and alpha, first row on top (v = 1); 512 x 1024 as it is painted."""
 
 
 @dataclass(frozen=True)
