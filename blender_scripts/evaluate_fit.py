@@ -6,7 +6,7 @@
 ``--data`` is a folder that ``holotalk render-data --preset full`` has filled with held-out people, as for
 ``evaluate_completion.py``. Pose: mean absolute error in degrees, and the mean error with its sign, which is
 what the landmark network and the head model disagree on about "level": before that was calibrated (the mesh's
-own lines of symmetry), after (the mesh as the network sees the model), by HOLOTALK's six points, and of the fit.
+own lines of symmetry), after (the mesh as the network sees the model), by HOLOTALK's six points, of the fit.
 NME: of the fit's 468 points from the true ones, % of the distance between the outer eye corners, where they
 are seen. Shape: mean distance in mm of its points from the true ones in 3D after a similarity.
 """
