@@ -101,7 +101,7 @@ def measure(tools: pipeline.Tools, row: dict[str, NDArray[Any]]) -> NDArray[np.f
     true = row["photo_landmarks468"].astype(np.float64)
     unit = np.linalg.norm(true[OUTER_EYE_CORNERS[0]] - true[OUTER_EYE_CORNERS[1]])
     seen = row["photo_seen468"]
-    nme = 100 * np.linalg.norm(shown - true, axis=1)[seen].mean() / unit
+    nme = 100 * np.linalg.norm(shown - true, axis=1)[seen].mean() / unit if seen.any() else np.nan
 
     def miss(own: NDArray[np.float64]) -> float:
         laid = align_similarity(own, row["points468"])
@@ -127,7 +127,7 @@ def report(rows: NDArray[np.float64], faceless: int) -> str:
         if not chosen.any():
             continue
         pose = np.abs(errors[chosen, -1]).mean(axis=0)
-        nme, shape, mean = rows[chosen, -3:].mean(axis=0)
+        nme, shape, mean = np.nanmean(rows[chosen, -3:], axis=0)  # no NME where no point is seen
         name = "all" if (low, high) == (0.0, 90.0) else f"{low:g} to {high:g}"
         angles = " | ".join(f"{v:.2f}" for v in pose)
         lines.append(f"| {name} | {chosen.sum()} | {angles} | {nme:.2f} | {shape:.2f} | {mean:.2f} |")
