@@ -41,6 +41,15 @@ def demo_person(tools):
 
 
 @pytest.fixture(scope="session")
+def evaluate():
+    """The script that measures, as a module."""
+    spec = importlib.util.spec_from_file_location("evaluate", ROOT / "blender_scripts" / "evaluate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
 def photos():
     """The folder of real portraits."""
     folder = os.environ.get("HOLOTALK_PHOTOS")

@@ -2,22 +2,10 @@
 """Hair as a volume: it meets the outline of the photo, is where hair is, and bald heads stay bald."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).resolve().parent.parent / "blender_scripts" / "evaluate.py"
-
-
-@pytest.fixture(scope="module")
-def evaluate():
-    spec = importlib.util.spec_from_file_location("evaluate", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

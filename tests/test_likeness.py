@@ -1,21 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Would somebody who knows the person know the head? By dlib's face descriptor, as the benchmark does."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).resolve().parent.parent / "blender_scripts" / "evaluate.py"
-
-
-@pytest.fixture(scope="module")
-def evaluate():
-    spec = importlib.util.spec_from_file_location("evaluate", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -37,8 +37,26 @@ def make_mesh(
 
     """
     mesh = tag(bpy.data.meshes.new(name), "mesh")
-    corner_used = (polygons >= 0).ravel()
-    corners = polygons.ravel()[corner_used]
+    fill_mesh(mesh, vertices, polygons, polygon_uvs)
+    mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
+    attribute = mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
+    attribute.data.foreach_set("value", np.ascontiguousarray(fade, dtype=np.float32))
+    mesh.update()
+    return mesh
+
+
+def fill_mesh(
+    mesh: Any,
+    vertices: NDArray[np.floating[Any]],
+    polygons: NDArray[np.int32],
+    polygon_uvs: NDArray[np.floating[Any]],
+) -> None:
+    """Make a mesh of these (V, 3) vertices in head axes, (F, 4) polygons and (F, 4, 2) UVs of their corners,
+    smooth, in place of what it was.
+    """
+    mesh.clear_geometry()
+    used = (polygons >= 0).ravel()
+    corners = polygons.ravel()[used]
     counts = (polygons >= 0).sum(axis=1)
     mesh.vertices.add(len(vertices))
     mesh.vertices.foreach_set("co", to_blender(vertices).ravel())
@@ -46,15 +64,10 @@ def make_mesh(
     mesh.loops.foreach_set("vertex_index", corners.astype(np.int32))
     mesh.polygons.add(len(counts))
     mesh.polygons.foreach_set("loop_start", (np.cumsum(counts) - counts).astype(np.int32))
-    mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(counts), dtype=bool))
-    uv_layer = mesh.uv_layers.new(name=UV_NAME)
-    uvs = polygon_uvs.reshape(-1, 2)[corner_used]
-    uv_layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, dtype=np.float32).ravel())
-    attribute = mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
-    attribute.data.foreach_set("value", np.ascontiguousarray(fade, dtype=np.float32))
+    uvs = np.ascontiguousarray(polygon_uvs.reshape(-1, 2)[used], dtype=np.float32)
+    mesh.uv_layers.new(name=UV_NAME).uv.foreach_set("vector", uvs.ravel())
     mesh.update(calc_edges=True)
-    return mesh
 
 
 def read_polygons(mesh: Any) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

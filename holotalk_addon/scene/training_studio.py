@@ -32,7 +32,7 @@ from . import compat
 from .axes import to_blender
 from .hologram_scene import make_scene
 from .materials import FADE_ATTRIBUTE
-from .mesh import UV_NAME
+from .mesh import fill_mesh
 from .own import own_kinds, role_of, tag
 from .quiet import quiet
 from .rig import SENSOR_WIDTH
@@ -289,27 +289,6 @@ def _set_cycles(scene: Any) -> str:
     # A few paths with rare bright ends would be specks.
     cycles.sample_clamp_direct = 8.0
     return "Open Image Denoise" if cycles.use_denoising else "none"
-
-
-def fill_mesh(
-    mesh: Any, vertices: NDArray[np.floating], polygons: NDArray[np.int32], uvs: NDArray[np.floating]
-) -> None:
-    """Make a mesh of these (N, 3) vertices in head axes, (M, 4) polygons and (M, 4, 2) corner coordinates,
-    smooth, in place of what it was."""
-    mesh.clear_geometry()
-    used = (polygons >= 0).ravel()
-    corners = polygons.ravel()[used]
-    counts = (polygons >= 0).sum(axis=1)
-    mesh.vertices.add(len(vertices))
-    mesh.vertices.foreach_set("co", to_blender(vertices).ravel())
-    mesh.loops.add(len(corners))
-    mesh.loops.foreach_set("vertex_index", corners.astype(np.int32))
-    mesh.polygons.add(len(counts))
-    mesh.polygons.foreach_set("loop_start", (np.cumsum(counts) - counts).astype(np.int32))
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(counts), dtype=bool))
-    layer = mesh.uv_layers.new(name=UV_NAME)
-    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs.reshape(-1, 2)[used], dtype=np.float32).ravel())
-    mesh.update(calc_edges=True)
 
 
 class _Picture:
