@@ -773,6 +773,21 @@ def test_what_a_viewport_showed_is_brought_back(addon):
     assert viewport.views_of(window) == before
 
 
+def test_a_shading_that_the_engine_no_longer_has_is_left(addon):
+    """Material Preview was shown, then the engine became Workbench, which knows none."""
+    bpy.ops.wm.read_factory_settings()
+    window = bpy.context.window_manager.windows[0]
+    space = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
+    space.shading.type = "MATERIAL"
+    before = viewport.views_of(window)
+    space.shading.type = "SOLID"
+    window.scene.render.engine = "BLENDER_WORKBENCH"
+    space.region_3d.view_location = (1, 2, 3)
+    viewport.bring_back(before)
+    assert space.shading.type == "SOLID"
+    assert tuple(space.region_3d.view_location) == (0, 0, 0)
+
+
 def test_a_picture_may_be_dropped_on_the_viewport_alone(addon):
     from types import SimpleNamespace as Context
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from operator import attrgetter
@@ -62,7 +63,9 @@ def bring_back(views: list[View], only: Iterable[str] = SHOWN) -> None:
         space = screen.areas[view.area].spaces.active
         for path in only:
             owner, _, name = path.partition(".")
-            setattr(getattr(space, owner), name, view.values[path])
+            # The engine may have become one that has no such shading: then the one that is shown stays.
+            with suppress(TypeError):
+                setattr(getattr(space, owner), name, view.values[path])
 
 
 def show_hologram(context: Any, scene: Any, *, first: bool) -> None:
