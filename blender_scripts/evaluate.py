@@ -29,7 +29,7 @@ from PIL import Image
 from holotalk_addon import assets, pipeline
 from holotalk_addon.errors import HoloTalkError
 from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, person_mask
-from holotalk_addon.face.pose import mesh_rotation
+from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
@@ -42,8 +42,6 @@ LIKENESS_YAWS = (0.0, -30.0, 30.0, -45.0, 45.0)
 SHEET_YAWS = (-90.0, -45.0, 0.0, 45.0, 90.0, 180.0)
 VIEW_SIZE = 512
 OUTLINE_SIDE = 400
-CHIN = 152
-"""The lowest of the 468 points."""
 LEAST_FACE_PX = 80
 MOST_TURN = 35.0
 PEOPLE = 60

@@ -28,7 +28,7 @@ from PIL import Image
 
 from holotalk_addon import __version__, pipeline
 from holotalk_addon.cae import judging
-from holotalk_addon.cae.shards import HELD_OUT_FROM, SNAPSHOT_SIDE, TrainingData, open_data
+from holotalk_addon.cae.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.face.photo import photo_from_pixels
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> int:
     if worst_of not in ways:
         raise OptionError(f"--worst-of {worst_of}: that is none of the completions judged here.")
     tools = pipeline.load_tools()
-    data = held_out_data(options.data, options.people)
+    data = judging.held_out_data(options.data, options.people)
     judged, faceless = judge(data, tools, ways, options.data / "judged")
     text = report(judged, faceless)
     print(text)
@@ -100,20 +100,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.worst:
         worst_picture(data, judged, worst_of, options.worst)
     return 0
-
-
-def held_out_data(folder: Path, people: int) -> TrainingData:
-    """The held-out people in a folder.
-
-    Raises:
-        OptionError: the folder holds something else, or is not finished.
-    """
-    data = open_data(folder, "full")
-    card = data.card
-    held_out = card.first_person >= HELD_OUT_FROM
-    if card.samples < people or not held_out or not set(card.yaws).issuperset(judging.YAWS):
-        raise OptionError(f"{folder} has not {people} held-out people from all sides: choose another folder.")
-    return data
 
 
 def _way(name: str) -> tuple[Completion, str]:

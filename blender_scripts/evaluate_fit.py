@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
-from holotalk_addon.errors import FaceError, OptionError
-from holotalk_addon.face import angles_from_rotation, find_faces
+from holotalk_addon.cae import judging
+from holotalk_addon.errors import FaceError, HoloTalkError
+from holotalk_addon.face import angles_from_rotation, find_faces, pick_face
 from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.face.pose import mesh_rotation, pose_six_points
 from holotalk_addon.head.camera import Camera
@@ -42,28 +43,36 @@ _COLUMNS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables; returns 0."""
+    """Print the tables; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the tables here too")
     options = parser.parse_args(argv)
-    data = open_data(options.data, "full")
-    if data.card.first_person < HELD_OUT_FROM:
-        raise OptionError(f"{options.data} has people that others are trained on: render held-out ones.")
+    try:
+        return _run(options)
+    except HoloTalkError as error:
+        print(f"evaluate_fit: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    data = judging.held_out_data(options.data, options.people)
     tools = pipeline.load_tools()
     rows: list[NDArray[np.float64]] = []
     faceless = 0
-    for arrays in data.shards(_COLUMNS):
-        for i in range(len(arrays["photo"])):
-            if len(rows) + faceless == options.people:
-                break
-            try:
-                rows.append(measure(tools, {name: array[i] for name, array in arrays.items()}))
-            except FaceError:
-                faceless += 1
-            if (len(rows) + faceless) % 20 == 0:
-                print(f"{len(rows) + faceless} of {options.people} people", file=sys.stderr)
+    people = (
+        {name: array[i] for name, array in arrays.items()}
+        for arrays in data.shards(_COLUMNS)
+        for i in range(len(arrays["photo"]))
+    )
+    for number, person in enumerate(islice(people, options.people), start=1):
+        try:
+            rows.append(measure(tools, person))
+        except FaceError:
+            faceless += 1
+        if number % 20 == 0:
+            print(f"{number} of {options.people} people", file=sys.stderr)
     text = report(np.array(rows), faceless)
     print(text)
     if options.table:
@@ -81,10 +90,7 @@ def measure(tools: pipeline.Tools, row: dict[str, NDArray[Any]]) -> NDArray[np.f
     model = tools.model
     focal = float(row["photo_camera"][0])
     photo = photo_from_pixels(row["photo"], focal)
-    faces = find_faces(photo, tools.faces)
-    if not faces:
-        raise FaceError("No face is found: choose another photo.")
-    face = faces[0]
+    face = pick_face(find_faces(photo, tools.faces), 1)
     truth = np.array(angles_from_rotation(row["photo_rotation"]))
     size = (photo.focal_px, photo.width, photo.height)
     camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)

@@ -26,9 +26,9 @@ from PIL import Image
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
 from holotalk_addon.cae.drawing import draw_hair
-from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
-from holotalk_addon.errors import FaceError, OptionError
+from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face.photo import photo_from_pixels
+from holotalk_addon.face.pose import CHIN
 from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.hair_volume import grow_hair
 from holotalk_addon.outputs import replacing, write_text
@@ -37,21 +37,26 @@ TEXTURE = 1024
 PEOPLE = 200
 SHEET_PEOPLE = 24
 MEASURES = ("IoU", "SSIM", "L1 %")
-_CHIN = 152  # of the 468 points
 _BELOW_CHIN_M = 0.02
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table; returns 0."""
+    """Print the table; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the table here too")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="true and grown heads side by side")
     options = parser.parse_args(argv)
-    data = open_data(options.data, "full")
-    if data.card.first_person < HELD_OUT_FROM:
-        raise OptionError(f"{options.data} has people that others are trained on: render held-out ones.")
+    try:
+        return _run(options)
+    except HoloTalkError as error:
+        print(f"evaluate_hair: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    data = judging.held_out_data(options.data, options.people)
     tools = pipeline.load_tools()
     rows: list[tuple[str, NDArray[np.float64]]] = []
     strips: list[NDArray[np.uint8]] = []
@@ -108,7 +113,7 @@ def measure(
     cover = np.stack([drawn.cover() for drawn in views.drawn])
     covers = (cover > 0.5, np.maximum(cover, layers[..., 3]) > 0.5)
     union = (person.head | covers[1]) & ~person.clothes & ~views.ends
-    low = person.points468[_CHIN] - [0, _BELOW_CHIN_M, 0]
+    low = person.points468[CHIN] - [0, _BELOW_CHIN_M, 0]
     result = np.full((2, len(person.views), len(MEASURES)), np.nan)
     for v, view in enumerate(person.views):
         above = np.arange(view.size)[:, None] < view.project(low[None])[0, 1]

@@ -17,19 +17,29 @@ from holotalk_addon.errors import HoloTalkError, OptionError
 from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.head.completion import HeadTexture
 
-SCRIPT = Path(__file__).resolve().parent.parent / "blender_scripts" / "evaluate_completion.py"
+SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
 PEOPLE = 3
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("evaluate_completion", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
+def load():
+    """Imports a script of this name."""
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setitem(sys.modules, spec.name, module)  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    yield module
+
+    def script(name):
+        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)  # its dataclasses look themselves up there
+        spec.loader.exec_module(module)
+        return module
+
+    yield script
     monkeypatch.undo()
+
+
+@pytest.fixture(scope="module")
+def script(load):
+    return load("evaluate_completion")
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +202,30 @@ def test_unknown_completions_and_wrong_folders_are_told(script, folder, tmp_path
     assert script.main(["--data", str(tmp_path), "--completions", "mirror"]) == 2
     assert "no training data" in capsys.readouterr().err
     with pytest.raises(OptionError, match="4 held-out people"):
-        script.held_out_data(folder, 4)
+        judging.held_out_data(folder, 4)
     with pytest.raises(HoloTalkError):
         script._way("cae")
+
+
+@pytest.mark.parametrize("name", ["evaluate_hair", "evaluate_fit"])
+def test_a_wrong_folder_is_told_in_one_line(load, folder, tmp_path, capsys, name):
+    script = load(name)
+    assert script.main(["--data", str(tmp_path)]) == 2
+    assert script.main(["--data", str(folder), "--people", "4"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{name}: ")
+    assert "no training data" in first
+    assert "4 held-out people" in second
+
+
+def test_hair_is_measured_against_the_truth(load, people, tools):
+    """Their hair is paint, so that the head alone has their outline already."""
+    script = load("evaluate_hair")
+    found, pictures = script.measure(people[0], tools)
+    assert found.shape == (2, len(judging.YAWS), len(script.MEASURES))
+    assert found[0, :, 0].min() > 0.8
+    assert found[:, :, 0].max() <= 1
+    assert pictures.shape == people[0].colour.shape
+    text = script.table([("short", found), ("hat", found)])
+    assert "| +-90 | 2 |" in text
+    assert "| hat | 1 |" in text

@@ -63,11 +63,14 @@ class DrawnHead:
         return self._pixels(small[y, x])
 
     def _pixels(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        fine = self.size * _SAMPLES
-        picture = np.zeros((fine * fine, values.shape[1]), dtype=np.float32)
-        picture[self.sample] = values
-        shape = (self.size, _SAMPLES, self.size, _SAMPLES, values.shape[1])
-        return np.asarray(picture.reshape(shape).mean(axis=(1, 3)))
+        return _averaged(self.size, self.sample, values)
+
+
+def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(size, size, C) picture of (N, C) values at samples; 0 at all others."""
+    picture = np.zeros(((size * _SAMPLES) ** 2, values.shape[1]), dtype=np.float32)
+    picture[sample] = values
+    return np.asarray(picture.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
 
 
 def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: View) -> NDArray[np.float32]:
@@ -80,7 +83,7 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
         view: the view.
     """
     fine = _fine(view)
-    side = view.size * _SAMPLES
+    side = fine.size
     head = fine.to_camera(posed)[model.triangles[_solid(model)]]
     nearest = rasterize(fine.camera.project(head), -head[..., 2], side, side).depth
     triangles, polygon = triangulate(hair.polygons)
@@ -98,14 +101,10 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     )
     rows, columns = hair.texture.shape[:2]
     row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
-    rgba = hair.texture[row, (uv[:, 0] * columns).astype(int) % columns].astype(np.float32) / np.float32(
-        255.0
-    )
+    column = (uv[:, 0] * columns).astype(int) % columns
+    rgba = hair.texture[row, column].astype(np.float32) / np.float32(255.0)
     rgba[:, :3] *= rgba[:, 3:]
-    picture = np.zeros((side * side, 4), dtype=np.float32)
-    picture[sample] = rgba
-    shape = (view.size, _SAMPLES, view.size, _SAMPLES, 4)
-    return np.asarray(picture.reshape(shape).mean(axis=(1, 3)))
+    return _averaged(view.size, sample, rgba)
 
 
 def _fine(view: View) -> View:

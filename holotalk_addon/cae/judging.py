@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import OptionError
 from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
@@ -26,7 +28,7 @@ from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View
 from ..progress import Progress, silent
 from .drawing import DrawnHead, draw_head
-from .shards import REGION_LABELS, TrainingData
+from .shards import HELD_OUT_FROM, REGION_LABELS, TrainingData, open_data
 from .snapshots import template_colours
 
 REGIONS = ("head", "unseen")
@@ -67,6 +69,20 @@ class TruePerson:
     """(V, S, S) what shows clothes."""
     points468: NDArray[np.float64]
     """(468, 3) metres, head axes: the points of the face mesh."""
+
+
+def held_out_data(folder: Path, people: int) -> TrainingData:
+    """The held-out people in a folder.
+
+    Raises:
+        OptionError: the folder holds something else, or is not finished.
+    """
+    data = open_data(folder, "full")
+    card = data.card
+    held_out = card.first_person >= HELD_OUT_FROM
+    if card.samples < people or not held_out or not set(card.yaws).issuperset(YAWS):
+        raise OptionError(f"{folder} has not {people} held-out people from all sides: choose another folder.")
+    return data
 
 
 def true_people(data: TrainingData) -> Iterator[TruePerson]:

@@ -36,7 +36,9 @@ _MIRROR_PAIRS = (
     (33, 263), (133, 362), (127, 356), (234, 454), (93, 323), (103, 332), (67, 297), (116, 345),
 )  # fmt: skip
 
-_FOREHEAD, _CHIN = 10, 152
+CHIN = 152
+"""The lowest of the 468 points."""
+_FOREHEAD = 10
 
 _FACE_LEAN = math.radians(11.6)
 """How far the line from chin to forehead of the mesh leans forward on a level head (mean of 20 photos)."""
@@ -145,7 +147,7 @@ def _procrustes(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDA
 def _rotation_by_symmetry(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     across = sum((seen[left] - seen[right] for right, left in _MIRROR_PAIRS), np.zeros(3))
     x = across / np.linalg.norm(across)
-    up = seen[_FOREHEAD] - seen[_CHIN]
+    up = seen[_FOREHEAD] - seen[CHIN]
     up = up - x * (up @ x)
     up = up / np.linalg.norm(up)
     out = np.cross(x, up)
