@@ -194,14 +194,18 @@ def test_projection_has_the_stated_signs():
     assert v == pytest.approx(framing.axis_height + framing.focal * 0.02 / CAMERA_DISTANCE)
 
 
-def test_view_framing_holds_the_head_at_every_yaw():
-    points = lit_points(stand_in_head())
+def check_view_holds(points):
+    """Whether a view holds the points at every yaw."""
     framing = frame_view(points, 512)
     for yaw in FULL_TURN:
         u, v = framing.project(points, yaw).T
         assert np.abs(u).max() <= 256
         assert v.min() >= 0
         assert v.max() <= 512
+
+
+def test_view_framing_holds_the_head_at_every_yaw():
+    check_view_holds(lit_points(stand_in_head()))
 
 
 def test_lit_points_leave_out_what_the_fade_hides():
@@ -220,12 +224,7 @@ def test_framing_makes_room_for_tall_hair(screen):
     assert _slack(frame_panel(points, yaws, layout), points, yaws, layout) >= PANEL_MARGIN - 1e-6
     bald = frame_panel(lit_points(stand_in_head()), yaws, layout)
     assert _slack(bald, points, yaws, layout) < 0  # without room for it, it would be cut
-    framing = frame_view(points, 512)
-    for yaw in FULL_TURN:
-        u, v = framing.project(points, yaw).T
-        assert np.abs(u).max() <= 256
-        assert v.min() >= 0
-        assert v.max() <= 512
+    check_view_holds(points)
 
 
 def test_lit_points_leave_out_hair_that_the_fade_hides():

@@ -12,7 +12,7 @@ from holotalk_addon.head.raster import rasterize
 from holotalk_addon.head.synthetic import make, open_workshop, random_shot, synthetic_person
 from holotalk_addon.head.synthetic.attributes import LENGTHS_M, random_attributes, random_expression
 from holotalk_addon.head.synthetic.background import BACKGROUNDS, draw_background
-from holotalk_addon.head.synthetic.hair import grow_hair, hair_density
+from holotalk_addon.head.synthetic.hair import hair_density, style_hair
 from holotalk_addon.head.synthetic.person import (
     BEARD_STYLES,
     COLLARS,
@@ -239,7 +239,7 @@ def test_hair_covers_the_scalp_and_not_the_face(model, shop, style):
         headwear="none", hair_line=0.0, curl=0.9 if style in ("curly", "afro") else 0.2, sex=0.2,
     )  # fmt: skip
     warp = shop.cage.bend(np.zeros_like(model.mean))
-    props, density = grow_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
+    props, density = style_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
     assert props
     vertices = np.concatenate([p.vertices for p in props])
     around_head = vertices[vertices[:, 1] > -0.12].astype(np.float64)
@@ -292,7 +292,7 @@ def test_longer_hair_hangs_lower(model, shop):
     def lowest(style, length):
         asked = replace(random_attributes(np.random.default_rng(3)), hair_style=style, hair_length=length,
                         headwear="none")  # fmt: skip
-        props, _ = grow_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
+        props, _ = style_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
         return np.quantile(np.concatenate([p.vertices for p in props])[:, 1], 0.01)
 
     assert lowest("bob", 0.19) > lowest("medium", 0.28) + 0.03

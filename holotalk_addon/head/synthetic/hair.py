@@ -65,7 +65,7 @@ class _Cut:
     """locks begin at their height, not at the skin: a ball of curls"""
 
 
-def grow_hair(
+def style_hair(
     shop: Workshop,
     attributes: PersonAttributes,
     vertices: NDArray[np.floating],

@@ -9,7 +9,7 @@ from ..head import Head
 from ..morphable_model import HeadModel
 from .attributes import random_attributes, random_expression
 from .beard import grow_beard
-from .hair import grow_hair
+from .hair import style_hair
 from .person import SyntheticPerson
 from .skin import paint
 from .wearing import dress
@@ -40,7 +40,7 @@ def synthetic_person(
     vertices = model.vertices(identity)
     warp = shop.cage.bend(vertices - model.mean)
     posed = vertices + np.tensordot(expression, model.expression_basis, axes=1)
-    hair, scalp = grow_hair(shop, attributes, vertices, warp, streams[3])
+    hair, scalp = style_hair(shop, attributes, vertices, warp, streams[3])
     props = [
         *hair,
         *grow_beard(shop, attributes, posed, streams[5]),
