@@ -31,7 +31,6 @@ from holotalk_addon.cae import judging
 from holotalk_addon.cae.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
-from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.hair import luminance
 from holotalk_addon.head.morphable_model import HeadModel
@@ -174,9 +173,8 @@ def judge_person(
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    photo = photo_from_pixels(person.photo, person.photo_focal)
-    _, _, given = pipeline.completion_input(photo, tools, pipeline.Stages(), texture_size=TEXTURE)
-    views = judging.lay_on(person, model, given.fit, given.baked.seen)
+    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    views = judging.lay_on(person, given)
     result = {}
     for name, way in ways.items():
         texture = way(given, lambda _fraction: None)

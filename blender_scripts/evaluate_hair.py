@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the hair's volume on held-out rendered people: outline and pictures of their sides and back.
+"""Measure head and hair on held-out rendered people: outline, pictures and surface of their sides and back.
 
     python blender_scripts/evaluate_hair.py --data DIR [--people 200] [--table FILE.md] [--sheet FILE.png]
 
@@ -7,15 +7,18 @@
 ``evaluate_completion.py``. A photo goes in; head and hair are laid on the true head and drawn from +-90, +-60
 and 180 degrees, with the hair and without it. ``IoU``: outline of head and hair over the true one, above the
 chin, without clothes. ``SSIM`` and ``L1``: within what either of the two or the truth covers, without the end
-of the bust. One row a hair style or headwear.
+of the bust. ``head mm``: how far the surface of head and hair is from the true one, and that from it, as
+:func:`.judging.surface_miss` has it. ``face mm``: how far the face's vertices are from the true ones, at rest
+and laid on them, as ``evaluate.py`` measures people whom the head model does not know; of these here it does.
+One row each for children, for old people, and for every hair style and headwear.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +28,8 @@ from PIL import Image
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
-from holotalk_addon.cae.drawing import draw_hair
+from holotalk_addon.cae.drawing import DrawnHair, draw_hair, surface
 from holotalk_addon.errors import FaceError, HoloTalkError
-from holotalk_addon.face.photo import photo_from_pixels
-from holotalk_addon.face.pose import CHIN
 from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.hair_volume import grow_hair
 from holotalk_addon.outputs import replacing, write_text
@@ -36,8 +37,25 @@ from holotalk_addon.outputs import replacing, write_text
 TEXTURE = 1024
 PEOPLE = 200
 SHEET_PEOPLE = 24
-MEASURES = ("IoU", "SSIM", "L1 %")
-_BELOW_CHIN_M = 0.02
+MEASURES = ("IoU", "SSIM", "L1 %", "head mm")
+CHILD = 16
+"""Years: younger ones are children."""
+OLD = 65
+"""Years: from here on people are old."""
+_DIGITS = (3, 3, 1, 1)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How one person's head and hair came out. V views."""
+
+    attributes: Mapping[str, Any]
+    views: NDArray[np.float64]
+    """(2, V, 4) the :data:`MEASURES` without the hair's volume and with it."""
+    face_mm: NDArray[np.float64]
+    """(2,) of the mean head, and of the fitted one."""
+    pictures: NDArray[np.float32]
+    """(V, S, S, 3) 0..1: the views with hair."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,18 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     data = judging.held_out_data(options.data, options.people)
     tools = pipeline.load_tools()
-    rows: list[tuple[str, NDArray[np.float64]]] = []
+    rows: list[Measured] = []
     strips: list[NDArray[np.uint8]] = []
     for person in judging.true_people(data):
         if len(rows) == options.people:
             break
         try:
-            found, pictures = measure(person, tools)
+            found = measure(person, tools)
         except FaceError:
             continue
-        rows.append((kind(person.attributes), found))
+        rows.append(replace(found, pictures=found.pictures[:0]))
         if len(strips) < SHEET_PEOPLE:
-            strips.append(_strip(person, pictures))
+            strips.append(_strip(person, found.pictures))
         if sys.stderr.isatty() or len(rows) % 10 == 0:
             print(f"{len(rows)} of {options.people} people", file=sys.stderr)
     text = table(rows)
@@ -82,38 +100,34 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def kind(attributes: dict[str, Any]) -> str:
+def kind(attributes: Mapping[str, Any]) -> str:
     """What a person wears on the head: headwear, else the style of the hair."""
     worn = attributes["headwear"]
     return str(attributes["hair_style"] if worn == "none" else worn)
 
 
-def measure(
-    person: judging.TruePerson, tools: pipeline.Tools
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """(2, V, 3) the :data:`MEASURES` without hair and with it, and (V, S, S, 3) the views with it.
+def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
+    """Make a head with hair of somebody's photo, and compare it with them.
 
     Raises:
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    photo = photo_from_pixels(person.photo, person.photo_focal)
-    _, _, given = pipeline.completion_input(photo, tools, pipeline.Stages(), texture_size=TEXTURE)
-    views = judging.lay_on(person, model, given.fit, given.baked.seen)
+    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    views = judging.lay_on(person, given)
+    head = judging.laid(person, given)
     plain = judging.completed(views, model, mirror_and_fill(given))
-    hair = grow_hair(given)
-    layers = np.zeros((*plain.shape[:3], 4), dtype=np.float32)
-    if hair is not None:
-        head = judging.laid(person, model, given.fit)
-        hair = replace(
-            hair, vertices=judging.laid(person, model, given.fit, hair.vertices).astype(np.float32)
-        )
-        layers = np.stack([draw_hair(model, head, hair, view) for view in person.views])
-    haired = plain * (1 - layers[..., 3:]) + layers[..., :3]
+    grown = grow_hair(given)
+    hair: list[DrawnHair] = []
+    if grown is not None:
+        grown = replace(grown, vertices=judging.laid(person, given, grown.vertices).astype(np.float32))
+        hair = [draw_hair(model, head, grown, view) for view in person.views]
+    layers = np.stack([drawn.picture() for drawn in hair]) if hair else np.zeros((*plain.shape[:3], 4))
+    haired = (plain * (1 - layers[..., 3:]) + layers[..., :3]).astype(np.float32)
     cover = np.stack([drawn.cover() for drawn in views.drawn])
     covers = (cover > 0.5, np.maximum(cover, layers[..., 3]) > 0.5)
     union = (person.head | covers[1]) & ~person.clothes & ~views.ends
-    low = person.points468[CHIN] - [0, _BELOW_CHIN_M, 0]
+    low = person.lowest()
     result = np.full((2, len(person.views), len(MEASURES)), np.nan)
     for v, view in enumerate(person.views):
         above = np.arange(view.size)[:, None] < view.project(low[None])[0, 1]
@@ -123,33 +137,47 @@ def measure(
             ssim, _, l1 = judging.compared(
                 person.colour[v], picture[v] * ~person.clothes[v][..., None], union[v]
             )
-            result[way, v] = (drawn & true).sum() / max(1, (drawn | true).sum()), ssim, 100 * l1
-    return result, haired
+            result[way, v, :3] = (drawn & true).sum() / max(1, (drawn | true).sum()), ssim, 100 * l1
+    bald: list[DrawnHair | None] = [None] * len(views.drawn)
+    for way, worn in enumerate((bald, hair or bald)):
+        shown = [surface(model, head, d, h) for d, h in zip(views.drawn, worn, strict=True)]
+        result[way, :, 3] = judging.surface_miss(person, shown)
+    truth = model.vertices(person.identity)
+    face = [judging.face_miss(model, shape, truth) for shape in (model.mean, given.fit.vertices)]
+    return Measured(person.attributes, result, np.array(face), haired)
 
 
-def table(rows: Sequence[tuple[str, NDArray[np.float64]]]) -> str:
-    """The Markdown table: all views by angle, then by what is worn."""
-    found = np.stack([values for _, values in rows])
+def table(rows: Sequence[Measured]) -> str:
+    """The Markdown table: all people by angle; then, from all angles, by age and by what is worn."""
     lines = [
-        f"{len(rows)} held-out people; without the hair's volume -> with it.",
+        f"{len(rows)} held-out people; without the hair's volume -> with it; the face, which hair does not "
+        "change: the mean head's -> the fitted one's.",
         "",
-        f"| views | people | {' | '.join(MEASURES)} |",
-        f"|---|---|{'---|' * len(MEASURES)}",
+        f"| | people | {' | '.join(MEASURES)} | face mm |",
+        f"|---|---|{'---|' * len(MEASURES)}---|",
     ]
 
-    def row(name: str, part: NDArray[np.float64]) -> str:
-        before, after = (np.nanmean(part[:, way], axis=(0, 1)) for way in (0, 1))
-        digits = (3, 3, 1)
-        cells = [f"{b:.{d}f} -> {a:.{d}f}" for b, a, d in zip(before, after, digits, strict=True)]
+    def row(name: str, part: Sequence[Measured], chosen: Sequence[int] | None = None) -> str:
+        found = np.stack([one.views for one in part])
+        if chosen is not None:
+            found = found[:, :, chosen]
+        before, after = np.nanmean(found, axis=(0, 2))
+        cells = [f"{b:.{d}f} -> {a:.{d}f}" for b, a, d in zip(before, after, _DIGITS, strict=True)]
+        mean, fitted = np.mean([one.face_mm for one in part], axis=0)
+        cells.append(f"{mean:.1f} -> {fitted:.1f}" if chosen is None else "")
         return f"| {name} | {len(part)} | {' | '.join(cells)} |"
 
     for group in judging.VIEWS:
-        chosen = [judging.YAWS.index(yaw) for yaw in group]
         name = f"+-{abs(group[0]):g}" if len(group) > 1 else f"{group[0]:g}"
-        lines.append(row(name, found[:, :, chosen]))
-    lines.append(row("all", found))
-    for name in sorted({name for name, _ in rows}):
-        lines.append(row(name, np.stack([values for own, values in rows if own == name])))
+        lines.append(row(name, rows, [judging.YAWS.index(yaw) for yaw in group]))
+    lines.append(row("all", rows))
+    groups = {
+        f"children, under {CHILD}": [one for one in rows if one.attributes["age"] < CHILD],
+        f"old, {OLD} and more": [one for one in rows if one.attributes["age"] >= OLD],
+    }
+    worn = sorted({(one.attributes["headwear"] != "none", kind(one.attributes)) for one in rows})
+    groups |= {name: [one for one in rows if kind(one.attributes) == name] for _, name in worn}
+    lines += [row(name, part) for name, part in groups.items() if part]
     return "\n".join(lines) + "\n"
 
 

@@ -14,21 +14,22 @@ from holotalk_addon.head.view import level_view
 
 
 def _shape_and_paint(model, number):
-    """(V, 3) posed vertices and (V, 3) lit colours of person ``number``."""
+    """(K,) identity, (V, 3) vertices, which have no expression, and (V, 3) lit colours of a person."""
     rng = np.random.default_rng((7, number))
-    posed = model.vertices(rng.normal(0, 1, len(model.identity_basis)))
+    identity = rng.normal(0, 1, len(model.identity_basis))
+    posed = model.vertices(identity)
     skin, hair = rng.uniform(0.45, 1.2), rng.uniform(0.3, 2.5)
     scalp = model.region("scalp")[:, None]
     colours = np.clip(template_colours(model) * (skin * (1 - scalp) + hair * scalp), 0, 1)
     light = rng.normal([0.0, 0.4, 1.0], 0.4)
     # The light stands with the head.
     shade = 0.4 + 0.6 * np.clip(model.normals(posed) @ (light / np.linalg.norm(light)), 0, 1)
-    return posed, colours * (shade * model.fade)[:, None]
+    return identity, posed, colours * (shade * model.fade)[:, None]
 
 
 def made_up_person(model, number):
     """A function of the yaw: the (64, 64) grey snapshots of person ``number``."""
-    posed, colours = _shape_and_paint(model, number)
+    _, posed, colours = _shape_and_paint(model, number)
 
     def snapshot(yaw):
         drawn = draw_head(model, posed, level_view(yaw, shards.SNAPSHOT_SIDE))
@@ -55,12 +56,22 @@ def write_made_up_truth(model, folder, people, size=FULL_SIZE):
     return folder
 
 
+def made_up_attributes(number):
+    """What is told of person ``number``: their hair is paint."""
+    return {"age": number % 90, "hat": "none", "headwear": "none", "hair_style": "painted"}
+
+
 def _true_row(model, number, size):
-    posed, colours = _shape_and_paint(model, number)
+    identity, posed, colours = _shape_and_paint(model, number)
     views = [level_view(yaw, size) for yaw in FULL_YAWS]
     drawn = [draw_head(model, posed, view) for view in views]
     pictures = [d.field(model, colours) for d in drawn]
     covers = [d.cover() for d in drawn]
+    depths = [
+        np.where(c > 0, d.field(model, -v.to_camera(posed)[:, 2:])[..., 0] / np.maximum(c, 0.1), np.inf)
+        for d, c, v in zip(drawn, covers, views, strict=True)
+    ]
+    origins = np.array([-v.translation[2] for v in views], np.float32)
     face = shards.REGION_LABELS.index("face")
     photo = draw_head(model, posed, level_view(0.0, 2 * size))
     ground = 0.4 * (1 - photo.cover()[..., None])
@@ -70,11 +81,14 @@ def _true_row(model, number, size):
 
     return {
         "person": np.int64(number),
-        "attributes": np.array(json.dumps({"age": number % 90, "hat": "none"}).encode(), dtype="S200"),
+        "attributes": np.array(json.dumps(made_up_attributes(number)).encode(), dtype="S200"),
         "photo": byte(photo.field(model, colours) + ground),
         "photo_camera": np.array([level_view(0.0, 2 * size).camera.focal, size, size], np.float32),
         "yaws": np.array(FULL_YAWS, np.float32),
         "colour": np.stack([byte(np.dstack([p, c])) for p, c in zip(pictures, covers, strict=True)]),
+        "depth": (np.stack(depths) - origins[:, None, None]).astype(np.float16),
+        "depth_origin": origins,
+        "identity": identity.astype(np.float32),
         "region": np.stack([np.where(c > 0.5, face, 0).astype(np.uint8) for c in covers]),
         "camera": np.array(
             [[v.camera.focal, v.camera.centre_x, v.camera.centre_y] for v in views], np.float32

@@ -3,19 +3,21 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_people import FULL_YAWS, write_made_up_truth
+from made_up_people import FULL_YAWS, made_up_attributes, write_made_up_truth
 from PIL import Image
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
+from holotalk_addon.cae.drawing import draw_hair, draw_head, surface
 from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
 from holotalk_addon.errors import HoloTalkError, OptionError
-from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.head.completion import HeadTexture
+from holotalk_addon.head.head import Hair
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
 PEOPLE = 3
@@ -57,17 +59,14 @@ def people(folder):
 def judged_by_hand(people, tools):
     """The first person's fit, laid on the truth."""
     person = people[0]
-    photo = person.photo
-    _, _, given = pipeline.completion_input(
-        photo_from_pixels(photo, person.photo_focal), tools, pipeline.Stages(), texture_size=512
-    )
-    return person, given, judging.lay_on(person, tools.model, given.fit, given.baked.seen)
+    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)
+    return person, given, judging.lay_on(person, given)
 
 
 def test_people_come_as_they_were_written(people, tools):
     assert [person.number for person in people] == list(range(HELD_OUT_FROM, HELD_OUT_FROM + PEOPLE))
     person = people[0]
-    assert person.attributes == {"age": HELD_OUT_FROM % 90, "hat": "none"}
+    assert person.attributes == made_up_attributes(HELD_OUT_FROM)
     assert set(judging.YAWS) < set(FULL_YAWS)
     for view, yaw in zip(person.views, judging.YAWS, strict=True):
         # At yaw 90 the head's front points to the picture's right.
@@ -221,11 +220,86 @@ def test_a_wrong_folder_is_told_in_one_line(load, folder, tmp_path, capsys, name
 def test_hair_is_measured_against_the_truth(load, people, tools):
     """Their hair is paint, so that the head alone has their outline already."""
     script = load("evaluate_hair")
-    found, pictures = script.measure(people[0], tools)
-    assert found.shape == (2, len(judging.YAWS), len(script.MEASURES))
-    assert found[0, :, 0].min() > 0.8
-    assert found[:, :, 0].max() <= 1
-    assert pictures.shape == people[0].colour.shape
-    text = script.table([("short", found), ("hat", found)])
-    assert "| +-90 | 2 |" in text
-    assert "| hat | 1 |" in text
+    found = script.measure(people[0], tools)
+    assert found.views.shape == (2, len(judging.YAWS), len(script.MEASURES))
+    assert found.views[0, :, 0].min() > 0.8
+    assert found.views[:, :, 0].max() <= 1
+    assert 0.4 < found.views[0, :, 3].min() <= found.views[0, :, 3].max() < 8
+    assert 0 < found.face_mm[1] < 6
+    assert found.pictures.shape == people[0].colour.shape
+    worn = [
+        {"age": 11, "headwear": "none", "hair_style": "short"},
+        {"age": 80, "headwear": "hat", "hair_style": "bald"},
+    ]
+    text = script.table([replace(found, attributes=attributes) for attributes in worn])
+    named = [line.split(" | ")[:2] for line in text.splitlines() if line.startswith("| ")][1:]
+    assert named == [
+        ["| +-90", "2"], ["| +-60", "2"], ["| 180", "2"], ["| all", "2"],
+        ["| children, under 16", "1"], ["| old, 65 and more", "1"], ["| short", "1"], ["| hat", "1"],
+    ]  # fmt: skip
+    assert f"| {found.face_mm[0]:.1f} -> {found.face_mm[1]:.1f} |" in text
+
+
+def test_a_surface_that_is_off_by_three_millimetres_measures_three(people, tools):
+    model, person = tools.model, people[0]
+    truth = model.vertices(person.identity).astype(float)
+
+    def miss(vertices):
+        drawn = [draw_head(model, vertices, view) for view in person.views]
+        return judging.surface_miss(person, [surface(model, vertices, head) for head in drawn])
+
+    assert miss(truth).max() < 1.0, "what the pixels of the truth leave"
+    outward = model.normals(truth)
+    np.testing.assert_allclose(miss(truth + 0.003 * outward), 3.0, atol=0.35)
+    np.testing.assert_allclose(miss(truth + 0.006 * outward), 6.0, atol=0.35)
+
+
+def test_what_hides_the_head_is_its_surface(people, tools):
+    """A ball around the head, solid in its lower half and clear above."""
+    model, view = tools.model, people[0].views[0]
+    truth = model.vertices(people[0].identity).astype(float)
+    head = draw_head(model, truth, view)
+    radius = 0.14
+    pixel, bare = surface(model, truth, head)
+    centres = np.stack([pixel % view.size, pixel // view.size], axis=1) + 0.5
+    np.testing.assert_allclose(view.project(bare), centres, atol=0.3)
+    _, places = surface(model, truth, head, draw_hair(model, truth, _ball(radius), view))
+    above, below = places[:, 1] > 0.02, (places[:, 1] < -0.02) & (places[:, 1] > -0.06)
+    assert below.any()
+    np.testing.assert_allclose(np.linalg.norm(places[below], axis=1), radius, atol=0.003)
+    np.testing.assert_array_equal(places[above], bare[bare[:, 1] > 0.02])
+
+
+def _ball(radius):
+    """Hair that is a ball around the head's origin: opaque below it, more than half clear above."""
+    columns, rows = 48, 24
+    down, around = np.meshgrid(
+        np.linspace(0, np.pi, rows + 1), np.linspace(0, 2 * np.pi, columns + 1), indexing="ij"
+    )
+    sides = [np.sin(down) * np.sin(around), np.cos(down), np.sin(down) * np.cos(around)]
+    number = np.arange((rows + 1) * (columns + 1)).reshape(rows + 1, columns + 1)
+    corners = [number[1:, :-1], number[1:, 1:], number[:-1, 1:], number[:-1, :-1]]
+    polygons = np.stack(corners, axis=-1).reshape(-1, 4).astype(np.int32)
+    uvs = np.stack([around / (2 * np.pi), 1 - down / np.pi], axis=-1).reshape(-1, 2).astype(np.float32)
+    texture = np.full((64, 64, 4), 255, np.uint8)
+    texture[:32, :, 3] = 100
+    return Hair(
+        vertices=(radius * np.stack(sides, axis=-1)).reshape(-1, 3).astype(np.float32),
+        polygons=polygons,
+        polygon_uvs=uvs[polygons],
+        soft=np.ones(len(polygons), dtype=bool),
+        fade=np.ones(number.size, dtype=np.float32),
+        texture=texture,
+    )
+
+
+def test_the_face_is_measured_at_rest_and_wherever_it_stands(tools):
+    model = tools.model
+    truth = model.mean.astype(float)
+    turned = 1.3 * truth @ np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]) + 0.4
+    assert judging.face_miss(model, turned, truth) == pytest.approx(0.0, abs=1e-6)
+    signs = np.random.default_rng(5).choice([-1.0, 1.0], len(truth))
+    off = truth + 0.003 * signs[:, None] * model.normals(truth)
+    assert judging.face_miss(model, off, truth) == pytest.approx(3.0, abs=0.05)
+    behind = truth + np.where(model.region("face") > 0.5, 0.0, 0.05)[:, None]
+    assert judging.face_miss(model, behind, truth) == pytest.approx(0.0, abs=1e-6)

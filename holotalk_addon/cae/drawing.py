@@ -44,8 +44,7 @@ class DrawnHead:
 
     def field(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(size, size, C): a (V, C) field on the vertices; 0 off the head."""
-        corners = np.asarray(values, dtype=np.float64)[model.triangles[self.triangle]]
-        return self._pixels(np.einsum("nc,ncd->nd", self.weights, corners).astype(np.float32))
+        return self._pixels(self.at(model, values).astype(np.float32))
 
     def texture(self, model: HeadModel, picture: NDArray[np.floating]) -> NDArray[np.float32]:
         """(size, size, C): an (S, S, C) picture in the head's texture coordinates; 0 off the head."""
@@ -62,8 +61,31 @@ class DrawnHead:
         y = np.clip(((1.0 - uv[:, 1]) * side).astype(int), 0, side - 1)
         return self._pixels(small[y, x])
 
+    def at(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, C): a (V, C) field on the vertices, sample by sample."""
+        corners = np.asarray(values, dtype=np.float64)[model.triangles[self.triangle]]
+        return np.asarray(np.einsum("nc,ncd->nd", self.weights, corners))
+
     def _pixels(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return _averaged(self.size, self.sample, values)
+
+
+@dataclass(frozen=True)
+class DrawnHair:
+    """What a view shows of the hair: its samples, N of them."""
+
+    size: int
+    """Pixels of the picture's side."""
+    sample: NDArray[np.int64]
+    """(N,) flat index into the (size * 2) squared samples."""
+    points: NDArray[np.float64]
+    """(N, 3) metres, head axes."""
+    rgba: NDArray[np.float32]
+    """(N, 4) premultiplied sRGB and alpha, 0..1."""
+
+    def picture(self) -> NDArray[np.float32]:
+        """(size, size, 4) premultiplied sRGB and alpha 0..1."""
+        return _averaged(self.size, self.sample, self.rgba)
 
 
 def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -73,8 +95,31 @@ def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32
     return np.asarray(picture.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
 
 
-def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: View) -> NDArray[np.float32]:
-    """(S, S, 4) premultiplied sRGB and alpha 0..1: what a view shows of the hair.
+def surface(
+    model: HeadModel, posed: NDArray[np.floating], head: DrawnHead, hair: DrawnHair | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The places that a view of head and hair shows: (N,) flat index of the pixel, and (N, 3) metres, head
+    axes, of each sample's place; hair where it hides more than it lets through.
+
+    Args:
+        model: the morphable model.
+        posed: (V, 3) vertices that ``head`` was drawn of, metres in head axes.
+        head: from :func:`draw_head`.
+        hair: from :func:`draw_hair`, in the same view.
+    """
+    side = head.size * _SAMPLES
+    places = np.full((side**2, 3), np.nan)
+    places[head.sample] = head.at(model, posed)
+    if hair is not None:
+        hides = hair.rgba[:, 3] > 0.5
+        places[hair.sample[hides]] = hair.points[hides]
+    sample = np.flatnonzero(np.isfinite(places[:, 0]))
+    row, column = sample // side // _SAMPLES, sample % side // _SAMPLES
+    return row * head.size + column, places[sample]
+
+
+def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: View) -> DrawnHair:
+    """Find what a view shows of the hair.
 
     Args:
         model: the morphable model.
@@ -96,15 +141,15 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     sample, local, centre = pixel_centres(raster)
     shown = raster.depth.ravel()[sample] < nearest.ravel()[sample] + _TOUCHING_M
     sample, triangle, centre = sample[shown], outside[local[shown]], centre[shown]
-    uv = np.einsum(
-        "nc,ncd->nd", barycentric(xy, triangle.astype(np.int32), centre), uvs[triangle].astype(float)
-    )
+    weights = barycentric(xy, triangle.astype(np.int32), centre)
+    uv = np.einsum("nc,ncd->nd", weights, uvs[triangle].astype(float))
     rows, columns = hair.texture.shape[:2]
     row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
     column = (uv[:, 0] * columns).astype(int) % columns
     rgba = hair.texture[row, column].astype(np.float32) / np.float32(255.0)
     rgba[:, :3] *= rgba[:, 3:]
-    return _averaged(view.size, sample, rgba)
+    points = np.einsum("nc,ncd->nd", weights, hair.vertices[triangles[triangle]].astype(float))
+    return DrawnHair(view.size, sample, points, rgba)
 
 
 def _fine(view: View) -> View:
