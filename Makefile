@@ -33,7 +33,7 @@ help:
 	@echo 'make test-train  the tests of the training, with TensorFlow'
 	@echo 'make gui-test  HoloTalk in a real Blender window (root on Linux; SHOTS=folder keeps the screenshots)'
 	@echo 'make lint    check style and types'
-	@echo 'make bench   measure likeness, geometry, speed and memory'
+	@echo 'make bench   measure likeness, geometry, speed and memory; draw bench/portraits.png'
 	@echo 'make train   from nothing to weights: render people, train, convert, judge; hours, resumed when stopped'
 	@echo 'make zip     build the installable add-on for each platform, in dist/ (ZIP_ARGS=linux-x64 for one of them)'
 	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
@@ -74,7 +74,7 @@ lint: set-up-test
 	$(BIN)/mypy
 
 bench: set-up-test
-	$(BIN)/python blender_scripts/evaluate.py
+	$(BIN)/python blender_scripts/evaluate.py --sheet bench/portraits.png
 	$(BIN)/python blender_scripts/evaluate_data.py
 
 # TRAIN_ARGS: see blender_scripts/make_weights.py; the weights go to model_weights, all else to build/training.
@@ -85,5 +85,5 @@ zip: set-up
 	$(BIN)/python build_addon.py $(ZIP_ARGS)
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis hologram.mp4
+	rm -rf .venv build dist bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis hologram.mp4
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,9 +3,16 @@
 
     python blender_scripts/evaluate.py [--only likeness geometry speed memory] [--sheet FILE.png]
 
-``make bench`` runs it. Portraits come from the folder in ``HOLOTALK_PHOTOS`` and are the demo portrait
-alone where that is not set. Speeds are ratios within one run, or seconds of this machine today: compare
-them with nothing measured elsewhere.
+``make bench`` runs it, and has it write the sheet, every portrait beside its head from eight sides, to
+``bench/portraits.png``. Portraits come from the folder in ``HOLOTALK_PHOTOS`` and are the demo portrait
+alone where that is not set.
+
+``--only floor --data DIR`` tells how much of the likeness is the measure's own: how far the descriptor puts
+true views of somebody, whom no fit has touched, from their photo, and how far our head's. To fill ``DIR``:
+``holotalk render-data --preset full --size 256 --yaws 0 -30 30 -45 45 --first-person 1003000 -n 40 -o DIR``.
+
+Speeds are ratios within one run, or seconds of this machine today: compare them with nothing measured
+elsewhere.
 """
 
 from __future__ import annotations
@@ -17,29 +24,37 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.errors import HoloTalkError
+from holotalk_addon.cae import judging
+from holotalk_addon.cae.shards import TrainingData
+from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, person_mask
+from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
-from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, align_similarity, triangulate
+from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, triangulate
 from holotalk_addon.head.people import read_identity_targets
 from holotalk_addon.head.raster import rasterize
 from holotalk_addon.head.rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
+from holotalk_addon.outputs import make_folder, replacing
 
 LIKENESS_YAWS = (0.0, -30.0, 30.0, -45.0, 45.0)
-SHEET_YAWS = (-90.0, -45.0, 0.0, 45.0, 90.0, 180.0)
+SHEET_YAWS = (-135.0, -90.0, -45.0, 0.0, 45.0, 90.0, 135.0, 180.0)
+SHEET_SIDE = 256
+_LABEL = 28
+"""Pixels of the line over a row of the sheet."""
 VIEW_SIZE = 512
 OUTLINE_SIDE = 400
 LEAST_FACE_PX = 80
@@ -49,17 +64,32 @@ PEOPLE_SEED = 4_1977  # not the seed the head model is compiled with: these peop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables; returns 0."""
+    """Print the tables; returns 0, or 2 after an error that the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     sections = {"likeness": _likeness, "geometry": _geometry, "speed": _speed, "memory": _memory}
-    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections))
-    parser.add_argument("--sheet", type=Path, help="also write every portrait beside its views, as a picture")
+    parser.add_argument("--only", nargs="+", choices=[*sections, "floor"], default=list(sections))
+    parser.add_argument("--data", type=Path, metavar="DIR", help="held-out people, for floor")
+    parser.add_argument(
+        "--sheet", type=Path, help="also write every portrait beside its eight views, as a picture"
+    )
     options = parser.parse_args(argv)
+    if "floor" in options.only and not options.data:
+        parser.error("floor needs --data")
+    try:
+        return _run(options, sections)
+    except HoloTalkError as error:
+        print(f"evaluate: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace, sections: Mapping[str, Callable[[pipeline.Tools], None]]) -> int:
     tools = pipeline.load_tools()
     for name in options.only:
         print(f"\n## {name.capitalize()}\n", flush=True)
         if name == "likeness":
             _likeness(tools, options.sheet)
+        elif name == "floor":
+            _floor(tools, options.data)
         else:
             sections[name](tools)
     return 0
@@ -110,10 +140,11 @@ def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDA
 
 def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
     describe = Descriptor()
-    rows: list[list[float]] = []
+    rows: list[NDArray[np.float64]] = []
     errors: list[float] = []
     outlines: list[tuple[float, float]] = []
     strips: list[NDArray[np.uint8]] = []
+    names: list[str] = []
     print(
         "| photo | yaw | NME % | outline | 0 | -30 | +30 | -45 | +45 |\n|---|---|---|---|---|---|---|---|---|"
     )
@@ -124,20 +155,16 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
             print(f"| {path.name} | {error} |")
             continue
         face = person.face
-        counts = face.box[2] / person.photo.scale >= LEAST_FACE_PX
-        counts = bool(counts and max(abs(face.yaw), abs(face.pitch)) <= MOST_TURN)
         yaws = sorted({*LIKENESS_YAWS, *(SHEET_YAWS if sheet else ())})
         views = render_person(person, yaws)
         if sheet:
             strips.append(_strip(person, [views[yaw] for yaw in SHEET_YAWS]))
-        if not counts:
+            names.append(path.name)
+        if not _counts(person):
             print(f"| {path.name} | {face.yaw:+.0f} | not counted: small or turned far |", flush=True)
             continue
         truth = describe(person.photo.pixels, face.landmarks68)
-        distances = [
-            float(np.linalg.norm(truth - describe(views[yaw], view_landmarks(person, tools.model, yaw))))
-            for yaw in LIKENESS_YAWS
-        ]
+        distances = np.linalg.norm(truth - _described(describe, person, tools.model, views), axis=1)
         rows.append(distances)
         errors.append(person.fit.nme_percent)
         outlines.append(outline_iou(tools, person))
@@ -145,16 +172,75 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         print(f"| {path.name} | {face.yaw:+.0f} | {errors[-1]:.2f} | {cells} |", flush=True)
     table = np.array(rows)
     print(
-        f"\nDescriptor distance, median of {len(table)} portraits: "
-        f"{np.median(table[:, 0]):.3f} at 0, {np.median(table[:, 1:3]):.3f} at +-30, "
-        f"{np.median(table[:, 3:5]):.3f} at +-45 degrees.\n"
+        f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees.\n"
         f"Landmark NME of the fit: mean {np.mean(errors):.2f} %, median {np.median(errors):.2f} %.\n"
         "Outline above the chin, intersection over union with the photo's, median: head with hair "
         f"{np.median(outlines, axis=0)[0]:.3f}, without {np.median(outlines, axis=0)[1]:.3f}."
     )
     if sheet:
-        Image.fromarray(np.concatenate(strips)).save(sheet)
+        make_folder(sheet.parent)
+        with replacing(sheet) as beside:
+            Image.fromarray(sheet_of(strips, names)).save(beside)
         print(f"Sheet: {sheet}")
+
+
+def _counts(person: pipeline.Person) -> bool:
+    """Whether a photo shows enough of the face for its likeness to be judged."""
+    face = person.face
+    large = face.box[2] / person.photo.scale >= LEAST_FACE_PX
+    return bool(large and max(abs(face.yaw), abs(face.pitch)) <= MOST_TURN)
+
+
+def _described(
+    describe: Descriptor, person: pipeline.Person, model: HeadModel, views: Mapping[float, NDArray[np.uint8]]
+) -> NDArray[np.float64]:
+    """(5, 128) of a person's views at :data:`LIKENESS_YAWS`."""
+    return np.stack([describe(views[yaw], view_landmarks(person, model, yaw)) for yaw in LIKENESS_YAWS])
+
+
+def _medians(table: NDArray[np.float64]) -> str:
+    """Of (N, 5) distances at :data:`LIKENESS_YAWS`."""
+    groups = {"0": table[:, 0], "+-30": table[:, 1:3], "+-45": table[:, 3:5]}
+    return ", ".join(f"{np.median(part):.3f} at {name}" for name, part in groups.items())
+
+
+def floor_table(tools: pipeline.Tools, data: TrainingData) -> NDArray[np.float64]:
+    """(N, 3, 5) descriptor distances at :data:`LIKENESS_YAWS` for the held-out people whose photos count: the
+    photo and the true views; the true view at 0 and the true views; the photo and our head's views.
+    """
+    describe = Descriptor()
+    rows = []
+    names = ("photo", "photo_camera", "yaws", "colour", "landmarks68")
+    for arrays in data.shards(names):
+        for photo, camera, yaws, colour, points in zip(*(arrays[name] for name in names), strict=True):
+            try:
+                taken = photo_from_pixels(photo, float(camera[0]))
+                person = pipeline.person_from_pixels(taken, tools, pipeline.Stages())
+            except FaceError:
+                continue
+            if not _counts(person):
+                continue
+            of_photo = describe(taken.pixels, person.face.landmarks68)
+            chosen = [list(yaws).index(yaw) for yaw in LIKENESS_YAWS]
+            on_black = (colour[..., :3] * (colour[..., 3:] / 255.0) + 0.5).astype(np.uint8)
+            true = np.stack([describe(on_black[k], points[k]) for k in chosen])
+            ours = _described(describe, person, tools.model, render_person(person, LIKENESS_YAWS))
+            rows.append(
+                [
+                    np.linalg.norm(a - b, axis=1)
+                    for a, b in ((of_photo, true), (true[0], true), (of_photo, ours))
+                ]
+            )
+    return np.array(rows)
+
+
+def _floor(tools: pipeline.Tools, folder: Path) -> None:
+    table = floor_table(tools, judging.held_out_data(folder, 1, LIKENESS_YAWS))
+    print(
+        f"Descriptor distance, median of {len(table)} rendered people whom nothing was trained on, degrees:\n"
+    )
+    for k, what in enumerate(("photo, true views", "true view at 0, true views", "photo, our head's views")):
+        print(f"- {what}: {_medians(table[:, k])}")
 
 
 def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, float]:
@@ -203,15 +289,32 @@ def render_person(
 
 
 def _strip(person: pipeline.Person, views: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """(SHEET_SIDE, W, 3): the photo around the face, then views."""
     x, y, width, height = person.face.box
     side = 2.0 * height
     centre = (x + width / 2, y + height / 2)
     box = (centre[0] - side / 2, centre[1] - side / 2, centre[0] + side / 2, centre[1] + side / 2)
+    size = (SHEET_SIDE, SHEET_SIDE)
     photo = Image.fromarray(person.photo.pixels).transform(
-        (VIEW_SIZE // 2, VIEW_SIZE // 2), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC
+        size, Image.Transform.EXTENT, box, Image.Resampling.BICUBIC
     )
-    small = [np.asarray(Image.fromarray(v).resize((VIEW_SIZE // 2, VIEW_SIZE // 2))) for v in views]
-    return np.concatenate([np.asarray(photo), *small], axis=1)
+    return np.concatenate([photo, *(np.asarray(Image.fromarray(v).resize(size)) for v in views)], axis=1)
+
+
+def sheet_of(strips: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> NDArray[np.uint8]:
+    """Rows of one sheet; where there are several, the photo's name and the degrees stand over each."""
+    if len(strips) == 1:
+        return strips[0]
+    font = ImageFont.load_default(_LABEL * 0.6)
+    rows = []
+    for strip, name in zip(strips, names, strict=True):
+        line = Image.new("RGB", (strip.shape[1], _LABEL))
+        draw = ImageDraw.Draw(line)
+        draw.text((6, _LABEL / 2), name, "white", font, "lm")
+        for k, yaw in enumerate(SHEET_YAWS, start=1):
+            draw.text(((k + 0.5) * SHEET_SIDE, _LABEL / 2), f"{yaw:+g}" if yaw else "0", "grey", font, "mm")
+        rows += [np.asarray(line), strip]
+    return np.concatenate(rows)
 
 
 # ---------------------------------------------------------------- geometry and pose
@@ -232,12 +335,7 @@ def geometry_table(tools: pipeline.Tools, count: int) -> NDArray[np.float64]:
     network's own landmark error in % of the distance between the outer eye corners."""
     model = tools.model
     people = _rendered_people(tools, count)
-    face = model.region("face") > 0.5
-
-    def miss(shape: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-        moved = align_similarity(shape[face], truth[face])
-        return float(1000 * np.linalg.norm(moved - truth[face], axis=1).mean())
-
+    miss = partial(judging.face_miss, model)
     rows = []
     for person in people:
         first = mesh_rotation(person.mesh, model.canonical_mesh468, CAMERA.focal, PICTURE, PICTURE)

@@ -9,6 +9,7 @@ import numpy as np
 from holotalk_addon.cae import shards
 from holotalk_addon.cae.drawing import draw_head
 from holotalk_addon.cae.snapshots import template_colours
+from holotalk_addon.face import landmarks68_from_mesh
 from holotalk_addon.head.hair import luminance
 from holotalk_addon.head.view import level_view
 
@@ -39,7 +40,7 @@ def made_up_person(model, number):
 
 
 FULL_SIZE = 160
-FULL_YAWS = (-90.0, -60.0, 0.0, 60.0, 90.0, 180.0)
+FULL_YAWS = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0, 180.0)
 
 
 def write_made_up_truth(model, folder, people, size=FULL_SIZE):
@@ -67,6 +68,7 @@ def _true_row(model, number, size):
     drawn = [draw_head(model, posed, view) for view in views]
     pictures = [d.field(model, colours) for d in drawn]
     covers = [d.cover() for d in drawn]
+    points = model.landmarks(posed)
     depths = [
         np.where(c > 0, d.field(model, -v.to_camera(posed)[:, 2:])[..., 0] / np.maximum(c, 0.1), np.inf)
         for d, c, v in zip(drawn, covers, views, strict=True)
@@ -95,7 +97,8 @@ def _true_row(model, number, size):
         ),
         "rotation": np.stack([v.rotation for v in views]).astype(np.float32),
         "translation": np.stack([v.translation for v in views]).astype(np.float32),
-        "points468": model.landmarks(posed).astype(np.float32),
+        "landmarks68": np.stack([landmarks68_from_mesh(v.project(points)) for v in views]).astype(np.float32),
+        "points468": points.astype(np.float32),
     }
 
 

@@ -303,3 +303,34 @@ def test_the_face_is_measured_at_rest_and_wherever_it_stands(tools):
     assert judging.face_miss(model, off, truth) == pytest.approx(3.0, abs=0.05)
     behind = truth + np.where(model.region("face") > 0.5, 0.0, 0.05)[:, None]
     assert judging.face_miss(model, behind, truth) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_likeness_has_a_floor_that_true_people_show(evaluate, folder, tools, capsys):
+    table = evaluate.floor_table(tools, open_data(folder, "full"))
+    assert table.shape == (PEOPLE, 3, len(evaluate.LIKENESS_YAWS))
+    true, turned, ours = table.transpose(1, 0, 2)
+    # Level, in the same light, on another ground: next to the same picture.
+    assert true[:, 0].max() < 0.25
+    assert (turned[:, 0] == 0).all()
+    assert turned[:, 1:].min() > 0
+    assert np.median(true[:, 3:]) > np.median(true[:, 0])
+    assert np.median(ours[:, 0]) < 0.6
+    assert evaluate.main(["--only", "floor", "--data", str(folder.parent)]) == 2
+    assert "no training data" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        evaluate.main(["--only", "floor"])
+
+
+def test_a_sheet_names_its_rows(evaluate):
+    strip = np.zeros((evaluate.SHEET_SIDE, 9 * evaluate.SHEET_SIDE, 3), np.uint8)
+    assert evaluate.sheet_of([strip], ["one.jpg"]) is strip
+    sheet = evaluate.sheet_of([strip, strip], ["one.jpg", "another.jpg"])
+    line = sheet.shape[0] // 2 - evaluate.SHEET_SIDE
+    first, second = sheet[:line], sheet[line + evaluate.SHEET_SIDE :][:line]
+    photo = evaluate.SHEET_SIDE
+    assert second[:, :photo].max() == 255
+    assert (second[:, :photo] > 0).sum() > (first[:, :photo] > 0).sum()
+    np.testing.assert_array_equal(first[:, photo:], second[:, photo:])
+    views = first[:, photo:].reshape(line, len(evaluate.SHEET_YAWS), photo, 3)
+    assert (views.max(axis=(0, 2, 3)) > 0).all(), "each view says its degrees"

@@ -95,8 +95,8 @@ class TruePerson:
         return np.asarray((at - view.translation) @ view.rotation)
 
 
-def held_out_data(folder: Path, people: int) -> TrainingData:
-    """The held-out people in a folder.
+def held_out_data(folder: Path, people: int, yaws: Sequence[float] = YAWS) -> TrainingData:
+    """The held-out people in a folder, at least so many, seen from these yaws.
 
     Raises:
         OptionError: the folder holds something else, or is not finished.
@@ -104,8 +104,11 @@ def held_out_data(folder: Path, people: int) -> TrainingData:
     data = open_data(folder, "full")
     card = data.card
     held_out = card.first_person >= HELD_OUT_FROM
-    if card.samples < people or not held_out or not set(card.yaws).issuperset(YAWS):
-        raise OptionError(f"{folder} has not {people} held-out people from all sides: choose another folder.")
+    if card.samples < people or not held_out or not set(card.yaws).issuperset(yaws):
+        sides = ", ".join(f"{yaw:g}" for yaw in yaws)
+        raise OptionError(
+            f"{folder} has not {people} held-out people from {sides} degrees: choose another folder."
+        )
     return data
 
 
