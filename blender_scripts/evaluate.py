@@ -312,7 +312,7 @@ def sheet_of(strips: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> NDArr
         draw = ImageDraw.Draw(line)
         draw.text((6, _LABEL / 2), name, "white", font, "lm")
         for k, yaw in enumerate(SHEET_YAWS, start=1):
-            draw.text(((k + 0.5) * SHEET_SIDE, _LABEL / 2), f"{yaw:+g}" if yaw else "0", "grey", font, "mm")
+            draw.text(((k + 0.5) * SHEET_SIDE, _LABEL / 2), f"{yaw:g}", "grey", font, "mm")
         rows += [np.asarray(line), strip]
     return np.concatenate(rows)
 
