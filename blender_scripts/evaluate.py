@@ -59,7 +59,7 @@ VIEW_SIZE = 512
 OUTLINE_SIDE = 400
 LEAST_FACE_PX = 80
 MOST_TURN = 35.0
-PEOPLE = 60
+PEOPLE = 240
 PEOPLE_SEED = 4_1977  # not the seed the head model is compiled with: these people are held out
 
 

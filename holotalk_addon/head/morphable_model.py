@@ -65,9 +65,13 @@ class HeadModel:
     """(468, 3) barycentric weights."""
     canonical_mesh468: NDArray[np.float32]
     """(468, 3) metres, head axes: the face mesh as its network sees the mean head, level."""
+    landmark_drift: NDArray[np.float32]
+    """(6, 468, 2) how the network's points drift off their places with the face's turn: what
+    :func:`.landmark_errors.pose_terms` of the first estimate of the rotation weigh; x right and y down in the
+    upright face, in distances between the outer eye corners."""
     landmark_noise: NDArray[np.float32]
-    """(M, 468, 2) the ways in which the network's points are wrong together, one standard deviation
-    each: x right and y down in the upright face, in distances between the outer eye corners."""
+    """(M, 468, 2) the ways in which the network's points are wrong together beyond that, one standard
+    deviation each, same axes and unit."""
     landmark_sigma: NDArray[np.float32]
     """(468,) what is left of each point's error, standard deviation per axis, same unit."""
     iris: NDArray[np.int32]
@@ -169,15 +173,6 @@ def align_similarity(
     scale = (s * sign).sum() / ((a - mean_a) ** 2).sum()
     points = a if moved is None else np.asarray(moved, dtype=np.float64)
     return np.asarray(scale * (points - mean_a) @ rotation.T + mean_b)
-
-
-def upright(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(2, 2) for (N, 2) @ it: picture directions (x right, y down) to those of the upright face.
-
-    The head's roll is taken out; its transpose puts it back in.
-    """
-    roll = float(np.arctan2(rotation[0, 1], rotation[0, 0]))
-    return np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
 
 
 def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
