@@ -18,6 +18,7 @@ elsewhere.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -141,6 +142,7 @@ def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDA
 def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
     describe = Descriptor()
     rows: list[NDArray[np.float64]] = []
+    photos: list[NDArray[np.float64]] = []
     errors: list[float] = []
     outlines: list[tuple[float, float]] = []
     strips: list[NDArray[np.uint8]] = []
@@ -166,13 +168,15 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         truth = describe(person.photo.pixels, face.landmarks68)
         distances = np.linalg.norm(truth - _described(describe, person, tools.model, views), axis=1)
         rows.append(distances)
+        photos.append(truth)
         errors.append(person.fit.nme_percent)
         outlines.append(outline_iou(tools, person))
         cells = " | ".join(f"{d:.2f}" for d in (outlines[-1][0], *distances))
         print(f"| {path.name} | {face.yaw:+.0f} | {errors[-1]:.2f} | {cells} |", flush=True)
     table = np.array(rows)
     print(
-        f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees.\n"
+        f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees. "
+        f"Two of the photos: {_between(photos):.3f}.\n"
         f"Landmark NME of the fit: mean {np.mean(errors):.2f} %, median {np.median(errors):.2f} %.\n"
         "Outline above the chin, intersection over union with the photo's, median: head with hair "
         f"{np.median(outlines, axis=0)[0]:.3f}, without {np.median(outlines, axis=0)[1]:.3f}."
@@ -204,12 +208,21 @@ def _medians(table: NDArray[np.float64]) -> str:
     return ", ".join(f"{np.median(part):.3f} at {name}" for name, part in groups.items())
 
 
-def floor_table(tools: pipeline.Tools, data: TrainingData) -> NDArray[np.float64]:
-    """(N, 3, 5) descriptor distances at :data:`LIKENESS_YAWS` for the held-out people whose photos count: the
-    photo and the true views; the true view at 0 and the true views; the photo and our head's views.
+def _between(descriptors: Sequence[NDArray[np.float64]]) -> float:
+    """The median distance of two (128,) descriptors: what the others are to be measured by."""
+    pairs = list(itertools.combinations(descriptors, 2))
+    return float(np.median([np.linalg.norm(a - b) for a, b in pairs])) if pairs else float("nan")
+
+
+def floor_table(
+    tools: pipeline.Tools, data: TrainingData
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """For the held-out people whose photos count: (N, 3, 5) descriptor distances at :data:`LIKENESS_YAWS`, of
+    the photo and the true views; the true view at 0 and the true views; the photo and our head's views. And
+    the N photos' (128,) descriptors.
     """
     describe = Descriptor()
-    rows = []
+    rows, photos = [], []
     names = ("photo", "photo_camera", "yaws", "colour", "landmarks68")
     for arrays in data.shards(names):
         for photo, camera, yaws, colour, points in zip(*(arrays[name] for name in names), strict=True):
@@ -225,22 +238,24 @@ def floor_table(tools: pipeline.Tools, data: TrainingData) -> NDArray[np.float64
             on_black = (colour[..., :3] * (colour[..., 3:] / 255.0) + 0.5).astype(np.uint8)
             true = np.stack([describe(on_black[k], points[k]) for k in chosen])
             ours = _described(describe, person, tools.model, render_person(person, LIKENESS_YAWS))
+            photos.append(of_photo)
             rows.append(
                 [
                     np.linalg.norm(a - b, axis=1)
                     for a, b in ((of_photo, true), (true[0], true), (of_photo, ours))
                 ]
             )
-    return np.array(rows)
+    return np.array(rows), photos
 
 
 def _floor(tools: pipeline.Tools, folder: Path) -> None:
-    table = floor_table(tools, judging.held_out_data(folder, 1, LIKENESS_YAWS))
+    table, photos = floor_table(tools, judging.held_out_data(folder, 1, LIKENESS_YAWS))
     print(
         f"Descriptor distance, median of {len(table)} rendered people whom nothing was trained on, degrees:\n"
     )
     for k, what in enumerate(("photo, true views", "true view at 0, true views", "photo, our head's views")):
         print(f"- {what}: {_medians(table[:, k])}")
+    print(f"- photo, somebody else's photo: {_between(photos):.3f}")
 
 
 def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, float]:

@@ -307,7 +307,7 @@ def test_the_face_is_measured_at_rest_and_wherever_it_stands(tools):
 
 @pytest.mark.slow
 def test_the_likeness_has_a_floor_that_true_people_show(evaluate, folder, tools, capsys):
-    table = evaluate.floor_table(tools, open_data(folder, "full"))
+    table, photos = evaluate.floor_table(tools, open_data(folder, "full"))
     assert table.shape == (PEOPLE, 3, len(evaluate.LIKENESS_YAWS))
     true, turned, ours = table.transpose(1, 0, 2)
     # Level, in the same light, on another ground: next to the same picture.
@@ -316,6 +316,8 @@ def test_the_likeness_has_a_floor_that_true_people_show(evaluate, folder, tools,
     assert turned[:, 1:].min() > 0
     assert np.median(true[:, 3:]) > np.median(true[:, 0])
     assert np.median(ours[:, 0]) < 0.6
+    assert len(photos) == PEOPLE
+    assert np.linalg.norm(photos[0] - photos[1]) > true[:2, 0].max()  # somebody else is farther
     assert evaluate.main(["--only", "floor", "--data", str(folder.parent)]) == 2
     assert "no training data" in capsys.readouterr().err
     with pytest.raises(SystemExit):
