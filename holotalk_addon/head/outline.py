@@ -41,7 +41,7 @@ _BALD = 0.6  # share of that scalp that is skin: with less the skin at its edge 
 
 # How far the outline is to be believed. Measured on rendered people: an ear's in the mask is 1.1 mm off, and
 # the model's own cannot follow every ear. Neighbours on the outline are wrong together.
-_SIGMA_M, _BEYOND_SIGMA_M = 0.003, 0.006
+_SIGMA_M = 0.003
 _INDEPENDENT = 0.06
 _DOUBTFUL_M = 0.004  # offsets from here on count less and less: another outline may have been found
 _LEAST_POINTS = 6.0  # one is about a millimetre of it
@@ -52,7 +52,7 @@ _ROUNDS = 3
 
 _NOT_SKIN = ("scalp", "brows", "lips", "eyelids", "mouth_inside", "eye_sockets")
 _LEAST_LIGHT, _LEAST_HUE = 18.0, 4.0  # standard deviations of skin in OpenCV's L and in its a and b
-_LIKE_SKIN = (1.5, 2.5)  # of them: surely skin, and surely none
+_LIKE_SKIN = (1.75, 2.75)  # of them: surely skin, and surely none
 
 Picture = NDArray[np.float32]
 
@@ -289,7 +289,7 @@ def _offsets(rim: _Rim, cut: _Cut) -> tuple[NDArray[np.float64], NDArray[np.floa
     )
     skin[rim.scalp & (not cut.bald)] = 0.0
     beyond = (offset < 0) & (skin < 0.5)  # hair may cover a head, but nowhere does it stand out of the person
-    weight = np.where(beyond, (_SIGMA_M / _BEYOND_SIGMA_M) ** 2, skin)
+    weight = np.where(beyond, 1.0, skin)
     return offset, np.asarray(weight * known * rim.behind / (1.0 + (offset / _DOUBTFUL_M) ** 2))
 
 
