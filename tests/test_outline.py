@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from holotalk_addon.head.head import PARTS
+
 SIDE = 480
 SKIN, HAIR, GROUND = (205, 160, 140), (60, 45, 40), (90, 110, 130)
 
@@ -81,6 +83,10 @@ def test_the_head_comes_nearer_and_the_face_stays(tools, seed):
     moved = np.linalg.norm(landmarks(model, found) - landmarks(model, alike), axis=1)
     assert np.median(moved) < 0.05, "pixels: the face stays where the landmarks have put it"
     assert moved.mean() < 0.2, "but for the points before the ears"
+    inside = model.vertex_parts != PARTS.index("skin")
+    assert np.array_equal(found.vertices[inside], model.vertices(found.identity)[inside]), "eyes stay round"
+    shown, known = (fit.camera.project(fit.to_camera(model.poles(fit.vertices))) for fit in (found, alike))
+    assert np.linalg.norm(shown - known, axis=1).max() < 1.0, "and between their lids"
 
 
 def test_the_same_photo_gives_the_same_head(tools):

@@ -306,13 +306,14 @@ def _slope(model: HeadModel, fit: HeadFit, rim: _Rim) -> NDArray[np.float64]:
 
 
 def _with_face_kept(model: HeadModel, before: HeadFit, after: HeadFit) -> HeadFit:
-    """``after`` with the face, and all that is in it, where ``before`` shows it in the photo; how deep it
-    lies is ``after``'s.
+    """``after`` with the face where ``before`` shows it in the photo; how deep it lies is ``after``'s, and so
+    are eyes, teeth, tongue and lashes: the model's own, as in every fit.
     """
     at = after.to_camera(after.posed(model))
     wanted = before.camera.project(before.to_camera(before.posed(model)))
     back = after.camera.unproject(wanted, -at[:, 2]) - at
     face = np.maximum.reduce([model.region(name) for name in ("face", "mouth_inside", "eye_sockets")])
-    kept = np.where(model.vertex_parts == PARTS.index("skin"), face, 1.0)[:, None]
-    vertices = after.vertices + (back * kept) @ after.rotation
+    vertices = after.vertices + (back * face[:, None]) @ after.rotation
+    skin = model.vertex_parts == PARTS.index("skin")
+    vertices = np.where(skin[:, None], vertices, model.vertices(after.identity))
     return replace(after, vertices=np.asarray(vertices, dtype=np.float32))
