@@ -229,6 +229,7 @@ def completion_input(
     from .head.camera import Camera
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
+    from .head.outline import meet_outline
     from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
     model = tools.model
@@ -241,6 +242,8 @@ def completion_input(
     with stages.stage("Fitting the head"):
         camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
+    with stages.stage("Meeting the outline"):
+        fit = meet_outline(model, fit, photo.pixels, person)
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)

@@ -14,6 +14,7 @@ BEFORE_BLENDER = [
     "Finding the face",
     "Separating the person",
     "Fitting the head",
+    "Meeting the outline",
     "Projecting the photo",
     "Completing the head",
     "Growing the hair",

@@ -38,7 +38,8 @@ GENERATE_SHARES = {
     "Finding the face": 0.12,
     "Separating the person": 0.03,
     "Fitting the head": 0.04,
-    "Projecting the photo": 0.16,
+    "Meeting the outline": 0.03,
+    "Projecting the photo": 0.13,
     "Completing the head": 0.5,
 }
 """About the time each stage takes on two cores."""
