@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from .fitting import HeadFit
 from .head import PARTS
-from .morphable_model import OUTER_EYE_CORNERS, HeadModel, upright
+from .landmark_errors import upright
+from .morphable_model import OUTER_EYE_CORNERS, HeadModel
 from .raster import barycentric, pixel_centres, rasterize
 from .texture import sample_picture
 
