@@ -24,8 +24,8 @@ from .texture import sample_picture
 
 _ROWS, _COLUMNS = 512, 1024
 _FACING_FROM, _FACING_FULL = 0.3, 0.6  # near the outline the photo shows shadow, and a little ground
-_EDGE = 0.42, 0.58  # of the cover: from clear to solid
-_FRAY = 0.10  # how far single strands reach over the edge, in the same measure
+_EDGE, _UNSURE_EDGE = 0.16, 0.24  # of the cover: from clear to solid, and more where nothing showed it
+_FRAY = 0.06  # how far single strands reach over the edge, in the same measure
 _GRAIN = 0.05  # contrast of filled hair beyond the photo's own: that may be blurred
 _STRAND_TEXELS = 1.3, 24.0
 _TYPICAL = 0.2, 0.6  # quantiles of light between which hair has its colour: no gloss, no skin
@@ -87,8 +87,11 @@ def hair_texture(
     # Locks that were seen end among those that were not.
     trusted = smoothstep((known + _INTERLOCK * strands * (known > 0.05) - 0.35) / 0.6)[..., None]
     picture = mixed * trusted + filled * (1 - trusted)
-    low, high = _EDGE
-    alpha = (fine_cover + _FRAY * strands - low) / (high - low)
+    fine = around(lambda p: cv2.GaussianBlur(p, (0, 0), 0.8, sigmaY=6.0), white, _MARGIN)
+    fine = np.clip(fine / fine.std(), -2, 2)
+    # Where the edge was not seen it may be anywhere near.
+    width = _EDGE + _UNSURE_EDGE * (1 - smoothstep(known))
+    alpha = 0.5 + (fine_cover + _FRAY * (strands + fine) - 0.5) / width
     rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -148,7 +151,7 @@ def _pieces(
     """Pieces (h, w, 3) of detail that was seen, strands downward, and (h, w) where they show hair."""
     high, wide = _PIECE
     filling = cv2.boxFilter(sure, -1, (wide // 2, wide // 2), borderType=cv2.BORDER_CONSTANT)
-    rows, columns = np.nonzero((sure > 0.5) & (filling >= min(_WELL_FILLED, float(filling.max()))))
+    rows, columns = np.nonzero((sure > 0.5) & (filling >= min(_WELL_FILLED, 0.8 * float(filling.max()))))
     if len(rows) < _FEWEST:
         return []
     chosen = rng.choice(len(rows), _PIECES)

@@ -28,6 +28,7 @@ from .surface import membrane, smoothstep
 _STEP_M = 0.002
 _FARTHEST_M = 0.11  # beyond the skin: what goes on farther is cut there
 _GAP_M = 0.020  # between strands: no end of the hair
+_FREE_GAP_M = 0.045  # between the neck and hair that falls free, over collar and shoulder
 _OUTLINE = 0.13  # cosine of the viewing angle within which a ray runs along the outline
 _HAIRED = 0.5  # share of cover from which hair is drawn
 _SPECK = 0.02  # of all rays: smaller pieces are no hair
@@ -36,12 +37,20 @@ _FACING_LEAST, _FACING_FACE, _FACING_RAMP = 0.15, 0.30, 0.30  # cosines: seen fr
 _TRUST_SEEN, _TRUST_OUTLINE, _TRUST_MIRRORED = 3.0, 2.0, 0.5
 _TRUST_SCALP, _TRUST_FACE, _TRUST_THROAT = 0.4, 2.0, 6.0
 _HANGS_AWAY_M = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)  # from the neck: where free hair is looked for
+_STANDS_OFF = (0.5, 0.75, 0.9)  # of the reach: where hair is looked for that stands off
 _BESIDE_FROM, _THROAT_WITHIN = np.radians(30.0), np.radians(40.0)  # azimuths
+_SIDE = np.radians(50.0), np.radians(125.0)  # azimuths that tell how long hair is
+_LONGER = 0.6  # share of the longer side
+_TRUST_BEHIND = 1.5
+_NAPE = np.radians([98.0, 115.0, 135.0, 180.0]), np.array([-0.035, -0.060, -0.075, -0.082])
+"""Azimuths and heights (m over the rays' middle) of the hairline behind the ears of a mean head."""
+_SIDEBURN = np.radians(70.0), np.radians(88.0), -0.055  # azimuths and lowest height
 _THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
 _USUAL_M = 0.008  # thickness where nothing tells it
 _LOCKS = 0.05  # of the thickness: how uneven locks are
 _ON_SKIN_M = 0.004
+_WIDENS = 0.3  # metres a metre down
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
 _FADE_M = 0.045  # over which the lower end fades, as the bust does
 _CLEAR, _SOLID = 4, 250  # alpha of 255
@@ -132,13 +141,31 @@ def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMas
     reach = np.zeros(rays.shape)
     going = np.ones(rays.shape, dtype=bool)
     left_photo = np.zeros(rays.shape, dtype=bool)
+    gap = np.where(rays.height < _HANGS_BELOW_M, _FREE_GAP_M, _GAP_M)[:, None]
     for step in np.arange(0.0, _FARTHEST_M, _STEP_M):
         place = _pixels(given, rays.points(skin.radius + step))
         beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1).reshape(rays.shape)
-        left_photo |= going & beyond
-        going &= ~beyond & (step - reach < _GAP_M)
+        left_photo |= going & beyond & (step - reach < _GAP_M)
+        going &= ~beyond & (step - reach < gap)
         reach = np.where(going & (mask.sample(allowed, place) > 0.5).reshape(rays.shape), step, reach)
+    reach = _fallen(rays, skin.radius, reach)
     return _Sight(facing, reach, np.exp(-0.5 * (facing / _OUTLINE) ** 2) * ~left_photo)
+
+
+def _fallen(rays: Rays, radius: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, C) the reach without shoulders: hair that falls widens little by little."""
+
+    def fall(outer: NDArray[np.float32]) -> NDArray[np.float32]:
+        outer = outer.copy()
+        widest = outer[DOME_ROWS].copy()
+        for row in range(DOME_ROWS + 1, len(outer)):
+            drop = float(rays.height[row - 1] - rays.height[row])
+            widest = cv2.dilate(np.maximum(widest, outer[row - 1])[None], np.ones((1, 5)))[0] + _WIDENS * drop
+            outer[row] = np.minimum(outer[row], widest)
+        return outer
+
+    outer = around(fall, (radius + reach).astype(np.float32)) - radius
+    return np.clip(outer, 0.0, reach)
 
 
 def _cover(
@@ -154,16 +181,16 @@ def _cover(
     # A turned face ends before the hair behind it, and the fit is not so exact.
     least = _FACING_LEAST + _FACING_FACE * skin.face
     seen = _TRUST_SEEN * np.clip((sight.facing - least) / _FACING_RAMP, 0, 1)
-    seen *= read(mask.person, _ON_SKIN_M) > 0.5
+    seen *= (read(mask.person, _ON_SKIN_M) > 0.5) & (read(mask.hidden, _ON_SKIN_M) < 0.5)
     value = read(mask.hair, _ON_SKIN_M)
     # Beside the neck hair hangs free: a ray that leaves the neck crosses it farther out.
-    azimuth = np.abs(rays.azimuth)[None]
+    azimuth, left = np.abs(rays.azimuth)[None], rays.azimuth > 0
     beside = (rays.height < _HANGS_BELOW_M)[:, None] & (skin.face < 0.3) & (azimuth > _BESIDE_FROM)
     for step in _HANGS_AWAY_M:
         farther = read(mask.hair, np.minimum(step, sight.reach))
         value = np.where(beside, np.maximum(value, farther), value)
     # Along the outline hair stands off; what stands behind a turned face is not on it.
-    stands_off = read(mask.hair, 0.5 * np.minimum(sight.reach, _HANGS_AWAY_M[-1]))
+    stands_off = np.max([read(mask.hair, share * sight.reach) for share in _STANDS_OFF], axis=0)
     stands_off *= sight.reach > 2 * _STEP_M
     outline = _TRUST_OUTLINE * np.exp(-0.5 * (sight.facing / (2 * _OUTLINE)) ** 2)
     outline *= (skin.scalp <= 0.5) & (skin.face < 0.5)
@@ -171,13 +198,28 @@ def _cover(
     own = seen + outline
     borrowed = _TRUST_MIRRORED * own[:, ::-1] / (1.0 + 4.0 * own)  # what only the other side shows
     # Where nothing says otherwise there is hair on the scalp, none on the face, and none before the throat.
-    scalp = skin.scalp > 0.5
+    scalp = (skin.scalp > 0.5) | _usual_hairline(rays)
     throat = (rays.height < _THROAT_BELOW_M)[:, None] & (azimuth < _THROAT_WITHIN)
     usual = np.where(scalp, _TRUST_SCALP, 0.0) + _TRUST_FACE * (skin.face > 0.8) / (1.0 + own)
     usual = np.where(throat, _TRUST_THROAT, usual)
     total = own + borrowed + usual
-    mixed = (value * own + value[:, ::-1] * borrowed + scalp * usual) / np.maximum(total, 1e-6)
-    return hung(_spread(rays, skin.radius, mixed, total + 1e-4))
+    known = value * own + value[:, ::-1] * borrowed
+    cover = _spread(rays, skin.radius, (known + scalp * usual) / np.maximum(total, 1e-6), total + 1e-4)
+    # Behind, hair falls as far as at the sides.
+    sides = [cover[:, side & (azimuth[0] > _SIDE[0]) & (azimuth[0] < _SIDE[1])].max(axis=1) for side in (left, ~left)]
+    falls = np.minimum.accumulate(_LONGER * np.maximum(*sides) + (1 - _LONGER) * np.minimum(*sides))
+    behind = _TRUST_BEHIND * smoothstep((azimuth - _SIDE[0]) / (np.pi - _SIDE[0])) * ~scalp
+    total = total + behind
+    known += scalp * usual + falls[:, None] * behind
+    return hung(_spread(rays, skin.radius, known / np.maximum(total, 1e-6), total + 1e-4))
+
+
+def _usual_hairline(rays: Rays) -> NDArray[np.bool_]:
+    """(R, C) where hair usually grows beyond the model's scalp: before the ears and down the nape."""
+    azimuth, height = np.abs(rays.azimuth)[None], rays.height[:, None]
+    nape = (azimuth > _NAPE[0][0]) & (height > np.interp(azimuth, *_NAPE)) & (height < 0)
+    low, high, end = _SIDEBURN
+    return np.asarray(nape | ((azimuth > low) & (azimuth < high) & (height > end) & (height < -0.02)))
 
 
 def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
