@@ -23,7 +23,7 @@ from .texture import sample_picture
 
 SIDE = 320
 """Pixels of a side of the working picture: a millimetre is about one."""
-_REACH_M = (0.19, 0.16, 0.17)  # what it shows about the eyes: to either side, above, below
+_REACH_M = (0.19, 0.20, 0.17)  # what it shows about the eyes: to either side, above, below
 _ROUNDS = 2
 _GROUND = (0, 255, 0)  # of no hair's colour: the ground shall speak neither for nor against one
 _LIKE_SKIN = 2.6  # standard deviations of the face's skin
@@ -34,11 +34,16 @@ _NEAR_M = 0.03  # outside the fitted head: hair, if there is any
 _ARM_M, _ARM_ABOVE_M = 0.05, -0.03  # outside the head, above the eyes: where an arm is and no cheek
 _HAIR_OF_ITS_OWN = 0.3  # share of the scalp unlike skin
 _MUCH, _WHITE_ABOVE_M = 400, -0.05  # pixels of hair in the colour of skin above; that far below the eyes
+_LIKELIER_GROUND = 2.0  # natural logarithm
 _LIKE_GROUND, _ODD = 2.0, 6.0  # standard deviations
 _SMALL = 0.1  # of the hair near the head
 _SEAM = 4  # pixels at the border of things, of mixed colours
+_SCRAP = 9  # pixels: what hangs together by less
+_CHEEKS_M, _SHOULDERS_M = -0.07, -0.10  # below the eyes
+_OTHER_CLOTH = 3.5
 _FEWEST = 50  # pixels from which colours can be learnt
 _LEAST_SEEDS = 0.15  # of the scalp that is seen: with fewer the head is bald or shaved
+_STANDS_OFF = 60  # pixels beside the head, if there is any hair but the shortest
 _COLLAR_M = -0.15  # below the eyes
 _HEAD_START = 3.0  # natural logarithm of how much likelier a place makes hair, or skin
 _FIELDS = ("face", "scalp", "brows", "lips", "eyelids")
@@ -153,6 +158,9 @@ def _cut_out(
     near = (beside & ~away(_NEAR_M) & (up > 0.02)) | (scalp_seen & ~like_skin)
     strange = _strange(lab, smooth, near, beside, (person < 0.3) & inside)
     own = own & ~strange
+    if strange.sum() > _SMALL * near.sum():  # and what hung together with the rest by scraps of it
+        whole = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_SCRAP, _SCRAP))) > 0
+        own = own & _dilated(_pieces_with(whole, head > 0), _SCRAP)
     far = own & away(_FAR_M) & (up > 0.03)
     if (scalp_seen & ~like_skin).sum() < _HAIR_OF_ITS_OWN * scalp_seen.sum() and far.sum() > _MUCH:
         far = own & away(_FAR_M) & (up > _WHITE_ABOVE_M)  # white hair beside the cheeks
@@ -163,6 +171,11 @@ def _cut_out(
     seeds |= far  # white hair has the colour of skin
     if seeds.sum() < _LEAST_SEEDS * max(int(scalp_seen.sum()), 200):
         return nothing, nothing
+    shaded = plain & (up > _CHEEKS_M)
+    if (beside & (up > 0.01)).sum() < _STANDS_OFF and shaded.sum() >= _FEWEST:
+        unlike = _Colours(lab[shaded], 3).distance(smooth) > _LIKE_SKIN
+        if (scalp_seen & unlike).sum() < _LEAST_SEEDS * scalp_seen.sum():
+            return nothing, nothing  # shadows as there are on the face, and nothing that stands off
     hair = _Colours(lab[seeds], 3)
     collar = own & (head == 0) & (up < _COLLAR_M) & (np.abs(aside) < 0.05)
     collar &= hair.distance(lab) > _UNLIKE_HAIR
@@ -187,6 +200,13 @@ def _cut_out(
     bgr = np.ascontiguousarray(picture[..., ::-1])
     cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # into labels
     found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    # Clothes may have the colours of a hair's shadows.
+    falling = beside & own & ~away(_NEAR_M) & (up < 0.02) & (up > _CHEEKS_M) & (found > 0)
+    low = (found > 0) & (head == 0) & (up < _SHOULDERS_M)
+    if falling.sum() >= 2 * _FEWEST and low.any():
+        unlike = _Colours(_without_outliers(lab[falling]), 1).distance(smooth)
+        if np.median(unlike[low]) > _OTHER_CLOTH:
+            found[low & (unlike > 0.75 * _OTHER_CLOTH)] = 0
     # What does not hang together with hair above the eyes is a collar, a hand, a shadow.
     _, pieces = cv2.connectedComponents(found, connectivity=4)
     anchors = seeds | (_dilated(hidden, 2 * _SEAM) & (hair.distance(smooth) < _UNLIKE_HAIR))
@@ -209,8 +229,10 @@ def _strange(
     if near.sum() < _FEWEST:
         return strange
     if ground.sum() >= _FEWEST:
-        behind = _Colours(lab[ground], 5).distance(smooth) < _LIKE_GROUND
-        strange |= beside & behind & (_Colours(lab[near], 3).distance(smooth) > _UNLIKE_HAIR)
+        behind, hair = _Colours(lab[ground], 5), _Colours(lab[near], 3)
+        unlike = hair.distance(smooth) > _UNLIKE_HAIR
+        likelier = hair.cost(smooth) - behind.cost(smooth) > _LIKELIER_GROUND
+        strange |= beside & (behind.distance(smooth) < _LIKE_GROUND) & (unlike | likelier)
     usual = _Colours(_without_outliers(lab[near]), 1)
     odd = (beside & (usual.distance(smooth) > _ODD)).astype(np.uint8)
     _, pieces = cv2.connectedComponents(odd, connectivity=4)

@@ -34,7 +34,8 @@ _FADES_OVER = 0.10  # of the way around the head: how far colours seen at the bo
 _COARSE = 8  # texels to a cell for colours without detail
 _BORDER_CELLS = 1.5  # about which colours at the border are averaged
 _DETAIL_TEXELS = 14.0  # what is wider is no detail
-_MOST_DETAIL = 0.9  # natural logarithm: beyond are gaps and gloss
+_MOST_DETAIL = 0.7  # natural logarithm: beyond are gaps and gloss
+_MOST_CONTRAST = 0.2
 _COLOURED = 0.4  # share of detail's own hues: cameras add some
 _DARKEST = 0.04  # added to colours 0..1 before logarithms are taken: noise in black
 _PIECE = 128, 80  # texels: of detail
@@ -82,6 +83,7 @@ def hair_texture(
     detail = _continued(photo, sure, rng) + (_GRAIN * strands)[..., None]
     detail = _toward_crown(np.asarray(detail, dtype=np.float32))
     filled = _filled(mixed, known, fine_cover, usual) * _shading(rays)[:, None, None]
+    detail *= min(1.0, _MOST_CONTRAST / max(float(detail.std()), 1e-6))
     detail -= 0.5 * detail.var()  # the mean light stays
     filled = (filled + _DARKEST) * np.exp(detail) - _DARKEST
     # Locks that were seen end among those that were not.
@@ -96,9 +98,7 @@ def hair_texture(
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _photo_hair(
-    given: CompletionInput, mask: HairMask
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _photo_hair(given: CompletionInput, mask: HairMask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(H, W, 3) the photo's cut at the texture's own resolution, and (H, W) 1 where it surely shows hair."""
     side = round(SIDE * _TEXELS_A_METRE / mask.metre)
     ratio = SIDE / side
@@ -200,9 +200,10 @@ def _shading(rays: Rays) -> NDArray[np.float32]:
 
 def _fine(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """(512, 1024) or (512, 1024, 3) a field on the rays, between them too."""
-    tripled = np.concatenate([values] * 3, axis=1).astype(np.float32)
-    wide = cv2.resize(tripled, (3 * _COLUMNS, _ROWS), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(wide[:, _COLUMNS : 2 * _COLUMNS])
+    margin = values.shape[1] // 4
+    wider = np.concatenate([values[:, -margin:], values, values[:, :margin]], axis=1).astype(np.float32)
+    wide = cv2.resize(wider, (_COLUMNS * 3 // 2, _ROWS), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(wide[:, _COLUMNS // 4 : _COLUMNS * 5 // 4])
 
 
 def _seen(
@@ -290,7 +291,9 @@ def _filled(
     local = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-3)
     told = np.concatenate([blurred[..., 3]] * 3, axis=1) > 0.15
     filled = np.asarray(around(lambda p: padded(p, told), local), dtype=np.float32)
-    distance = around(lambda p: cv2.distanceTransform(p, cv2.DIST_L2, 3), (blurred[..., 3] <= 0.15).astype(np.uint8))
+    distance = around(
+        lambda p: cv2.distanceTransform(p, cv2.DIST_L2, 3), (blurred[..., 3] <= 0.15).astype(np.uint8)
+    )
     near = np.exp(-distance / (_FADES_OVER * _COLUMNS / _COARSE))[..., None]
     mixed = filled * near + _typical(sample) * (1 - near)
     return _fine(around(lambda p: cv2.GaussianBlur(p, (0, 0), _BORDER_CELLS), mixed))

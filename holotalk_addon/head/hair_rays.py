@@ -90,9 +90,7 @@ def make_rays(model: HeadModel, vertices: NDArray[np.floating]) -> Rays:
     return Rays(middle, origin, way, azimuth, elevation * _ARC_M - drop)
 
 
-def around(
-    filtered: Callable[[Any], Any], values: NDArray[Any], margin: int | None = None
-) -> NDArray[Any]:
+def around(filtered: Callable[[Any], Any], values: NDArray[Any], margin: int | None = None) -> NDArray[Any]:
     """A picture filter over (R, C) or (R, C, K) values on rays, to which the last column is the first's
     neighbour. It sees ``margin`` columns more on either side, by default all around the head once more.
     """

@@ -48,6 +48,9 @@ _SIDEBURN = np.radians(70.0), np.radians(88.0), -0.055  # azimuths and lowest he
 _THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
 _USUAL_M = 0.008  # thickness where nothing tells it
+_TRUST_USUAL, _TRUST_BESIDE = 0.002, 0.02
+_AS_BESIDE = 0.9
+_TOLD_ENOUGH = 1.0  # rays along the outline that tell how far hair stands off at a height
 _LOCKS = 0.05  # of the thickness: how uneven locks are
 _ON_SKIN_M = 0.004
 _WIDENS = 0.3  # metres a metre down
@@ -206,7 +209,10 @@ def _cover(
     known = value * own + value[:, ::-1] * borrowed
     cover = _spread(rays, skin.radius, (known + scalp * usual) / np.maximum(total, 1e-6), total + 1e-4)
     # Behind, hair falls as far as at the sides.
-    sides = [cover[:, side & (azimuth[0] > _SIDE[0]) & (azimuth[0] < _SIDE[1])].max(axis=1) for side in (left, ~left)]
+    sides = [
+        cover[:, side & (azimuth[0] > _SIDE[0]) & (azimuth[0] < _SIDE[1])].max(axis=1)
+        for side in (left, ~left)
+    ]
     falls = np.minimum.accumulate(_LONGER * np.maximum(*sides) + (1 - _LONGER) * np.minimum(*sides))
     behind = _TRUST_BEHIND * smoothstep((azimuth - _SIDE[0]) / (np.pi - _SIDE[0])) * ~scalp
     total = total + behind
@@ -242,8 +248,9 @@ def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
 def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64]) -> NDArray[np.float64]:
     """(R, C) metres of hair over the skin."""
     bare = cover < _HAIRED
-    values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, _USUAL_M))
-    weights = np.where(bare, 6.0, 2.0 * sight.told + 0.002)
+    usual, trust = _behind(rays, sight, bare)
+    values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, usual))
+    weights = np.where(bare, 6.0, 2.0 * sight.told + trust)
     thick = _spread(rays, skin.radius, values, weights)
     for _ in range(2):  # nowhere beyond what the photo shows, and smooth again
         over = (thick > sight.reach) & (sight.facing > -0.5) & (sight.told > 0)
@@ -255,6 +262,26 @@ def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64
     crown = (skin.radius + thick)[0].mean()  # one point for all columns
     thick[0] = crown - skin.radius[0]
     return thick
+
+
+def _behind(
+    rays: Rays, sight: _Sight, bare: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R, C) metres of hair that nothing shows, and how much that weighs: behind the head hair stands off as
+    it does at the sides at the same height.
+    """
+    weight = sight.told * ~bare
+    total = weight.sum(axis=1)
+    known = total > _TOLD_ENOUGH
+    if not known.any():
+        return np.full(rays.shape, _USUAL_M), np.full(rays.shape, _TRUST_USUAL)
+    rows = np.arange(len(total))
+    stands_off = (weight * sight.reach).sum(axis=1)[known] / total[known]
+    beside = np.interp(rows, rows[known], stands_off)
+    behind = smoothstep((np.abs(rays.azimuth) - np.pi / 2) / (np.pi / 4))[None]
+    behind = behind * (rays.height > _HANGS_BELOW_M)[:, None]
+    usual = _USUAL_M + behind * (_AS_BESIDE * beside[:, None] - _USUAL_M)
+    return usual, _TRUST_USUAL + (_TRUST_BESIDE - _TRUST_USUAL) * behind
 
 
 def _spread(
