@@ -204,9 +204,9 @@ def _cut_out(
     falling = beside & own & ~away(_NEAR_M) & (up < 0.02) & (up > _CHEEKS_M) & (found > 0)
     low = (found > 0) & (head == 0) & (up < _SHOULDERS_M)
     if falling.sum() >= 2 * _FEWEST and low.any():
-        unlike = _Colours(_without_outliers(lab[falling]), 1).distance(smooth)
-        if np.median(unlike[low]) > _OTHER_CLOTH:
-            found[low & (unlike > 0.75 * _OTHER_CLOTH)] = 0
+        off = _Colours(_without_outliers(lab[falling]), 1).distance(smooth)
+        if np.median(off[low]) > _OTHER_CLOTH:
+            found[low & (off > 0.75 * _OTHER_CLOTH)] = 0
     # What does not hang together with hair above the eyes is a collar, a hand, a shadow.
     _, pieces = cv2.connectedComponents(found, connectivity=4)
     anchors = seeds | (_dilated(hidden, 2 * _SEAM) & (hair.distance(smooth) < _UNLIKE_HAIR))

@@ -25,6 +25,8 @@ from .texture import sample_picture
 _ROWS, _COLUMNS = 512, 1024
 _FACING_FROM, _FACING_FULL = 0.3, 0.6  # near the outline the photo shows shadow, and a little ground
 _EDGE, _UNSURE_EDGE = 0.16, 0.24  # of the cover: from clear to solid, and more where nothing showed it
+_NEAR_EDGE = 0.22  # of the cover, from its middle
+_SOFT_PIXELS = 1.5  # of the mask's
 _FRAY = 0.06  # how far single strands reach over the edge, in the same measure
 _GRAIN = 0.05  # contrast of filled hair beyond the photo's own: that may be blurred
 _STRAND_TEXELS = 1.3, 24.0
@@ -67,7 +69,7 @@ def hair_texture(
         cover: (R, C) 0..1 how surely there is hair.
         mask: which pixels show hair.
     """
-    colour, seen = _seen(given, rays, radius, mask)
+    colour, seen, core, outline, edge = _seen(given, rays, radius, mask)
     mirrored = (1 - seen) * seen[:, ::-1]
     known = seen + mirrored
     summed = colour * seen[..., None] + colour[:, ::-1] * mirrored[..., None]
@@ -82,7 +84,8 @@ def hair_texture(
     usual = _typical(photo[sure > 0.5]) if (sure > 0.5).sum() >= _FEWEST else _typical(photo.reshape(-1, 3))
     detail = _continued(photo, sure, rng) + (_GRAIN * strands)[..., None]
     detail = _toward_crown(np.asarray(detail, dtype=np.float32))
-    filled = _filled(mixed, known, fine_cover, usual) * _shading(rays)[:, None, None]
+    core = np.minimum(known, np.maximum(core, core[:, ::-1]))
+    filled = _filled(mixed, core, fine_cover, usual) * _shading(rays)[:, None, None]
     detail *= min(1.0, _MOST_CONTRAST / max(float(detail.std()), 1e-6))
     detail -= 0.5 * detail.var()  # the mean light stays
     filled = (filled + _DARKEST) * np.exp(detail) - _DARKEST
@@ -93,6 +96,9 @@ def hair_texture(
     fine = np.clip(fine / fine.std(), -2, 2)
     # Where the edge was not seen it may be anywhere near.
     width = _EDGE + _UNSURE_EDGE * (1 - smoothstep(known))
+    # Near the edge that the rays tell, the photo tells it finer.
+    near = edge * smoothstep(2 - np.abs(fine_cover - 0.5) / _NEAR_EDGE)
+    fine_cover = fine_cover + (outline - fine_cover) * near
     alpha = 0.5 + (fine_cover + _FRAY * (strands + fine) - 0.5) / width
     rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -129,12 +135,12 @@ def _continued(
     summed = np.zeros((_ROWS + high, _COLUMNS + wide, 3), dtype=np.float32)
     squares = np.zeros((_ROWS + high, _COLUMNS + wide), dtype=np.float32)
     for number, row in enumerate(range(0, _ROWS, high // 4)):
-        for column in range(0, _COLUMNS, _COLUMNS // 32):
+        shift = number % 2 * (wide // 6)
+        for column in range(shift, _COLUMNS, _COLUMNS // 32):
             piece, cover = pieces[int(rng.integers(len(pieces)))]
             if rng.random() < 0.5:
                 piece, cover = piece[:, ::-1], cover[:, ::-1]
             share = window * cover
-            column = (column + number % 2 * (wide // 6)) % _COLUMNS
             part = np.s_[row : row + high, column : column + wide]
             summed[part] += piece * share[..., None]
             squares[part] += share**2
@@ -159,7 +165,10 @@ def _pieces(
     across = cv2.Sobel(light, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(light, cv2.CV_32F, 0, 1)
     inner = cv2.erode(sure, np.ones((5, 5)))  # the mask's own edge has no say
-    blur = lambda field: cv2.GaussianBlur(field * inner, (0, 0), wide / 5)  # noqa: E731
+
+    def blur(field: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(field * inner, (0, 0), wide / 5), dtype=np.float32)
+
     tensor = blur(across * across), blur(down * down), blur(across * down)
     busy = blur(light * light) / np.maximum(blur(np.ones_like(light)), 1e-3)
     limit = np.quantile(busy[rows[chosen], columns[chosen]], _ORDINARY)
@@ -171,9 +180,9 @@ def _pieces(
         xx, yy, xy = (field[row, column] for field in tensor)
         # Light changes most across the strands; turned by this, that is from left to right.
         turn = 0.5 * np.degrees(np.arctan2(2 * xy, xx - yy))
-        matrix = cv2.getRotationMatrix2D((float(column), float(row)), turn, 1.0)
+        matrix = np.asarray(cv2.getRotationMatrix2D((float(column), float(row)), turn, 1.0), dtype=np.float64)
         matrix[:, 2] += [wide / 2 - column, high / 2 - row]
-        piece = cv2.warpAffine(both, matrix, (wide, high))
+        piece = np.asarray(cv2.warpAffine(both, matrix, (wide, high)), dtype=np.float32)
         found.append((piece[..., :3], piece[..., 3]))
     return found
 
@@ -185,10 +194,11 @@ def _toward_crown(detail: NDArray[np.float32]) -> NDArray[np.float32]:
     for row in range(rows):
         sigma = _CROWN_BLUR * (rows / (row + 1.0)) ** 0.5 * (1 - row / rows)
         if sigma > 0.3:
-            line = detail[row : row + 1]
-            result[row : row + 1] = around(
-                lambda p, sigma=sigma: cv2.GaussianBlur(p, (0, 0), sigma, sigmaY=0.1), line, _MARGIN
+            wider = np.concatenate(
+                [detail[row : row + 1, -_MARGIN:], detail[row : row + 1], detail[row : row + 1, :_MARGIN]],
+                axis=1,
             )
+            result[row] = cv2.GaussianBlur(wider, (0, 0), sigma, sigmaY=0.1)[0, _MARGIN:-_MARGIN]
     return result
 
 
@@ -208,8 +218,10 @@ def _fine(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _seen(
     given: CompletionInput, rays: Rays, radius: NDArray[np.float64], mask: HairMask
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(512, 1024, 3) what the photo shows at each texel, and (512, 1024) how well."""
+) -> tuple[NDArray[np.float32], ...]:
+    """(512, 1024, 3) what the photo shows at each texel, and (512, 1024) how well it shows hair; the same
+    without hair's border; how much of it is hair; how well one sees whether it is.
+    """
     fit = given.fit
     points = rays.points(radius)
     at = np.stack([_fine(points[..., k]) for k in range(3)], axis=-1).astype(np.float64)
@@ -221,13 +233,24 @@ def _seen(
     facing = np.einsum("nd,nd->n", normal.reshape(-1, 3) @ fit.rotation.T, toward)
     place = fit.camera.project(camera)
     colour = _photo_at(given, mask, place)
-    sure = np.asarray(cv2.erode(mask.hair, np.ones((3, 3)), iterations=2), dtype=np.float32)
-    seen = mask.sample(sure, place) * np.clip((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM), 0, 1)
+    within = cv2.erode((mask.person > 0.5).astype(np.float32), np.ones((3, 3)), iterations=2)
+    core = np.asarray(cv2.erode(mask.hair, np.ones((3, 3)), iterations=2), dtype=np.float32)
     height, width = given.person.shape
-    seen *= ((place > 1) & (place < [width - 1, height - 1])).all(axis=1)
-    seen *= _in_front(given, rays, points, -camera[:, 2], place)
-    shape = (_ROWS, _COLUMNS)
-    return np.clip(colour, 0, 1).reshape(*shape, 3), np.clip(seen, 0, 1).astype(np.float32).reshape(shape)
+    clear = np.clip((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM), 0, 1)
+    clear *= ((place > 1) & (place < [width - 1, height - 1])).all(axis=1)
+    clear *= _in_front(given, rays, points, -camera[:, 2], place)
+    soft = np.asarray(cv2.GaussianBlur(mask.hair, (0, 0), _SOFT_PIXELS), dtype=np.float32)
+    told = clear * (mask.sample(mask.hidden, place) < 0.5)
+    # The photo's own hairline is soft; the outline has the ground's colours.
+    hair = np.asarray(np.minimum(1.0, 3.0 * soft) * within, dtype=np.float32)
+    fields = [
+        clear * mask.sample(hair, place),
+        clear * mask.sample(core, place),
+        mask.sample(soft, place),
+        told,
+    ]
+    flat = (np.clip(field, 0, 1).astype(np.float32).reshape(_ROWS, _COLUMNS) for field in fields)
+    return np.clip(colour, 0, 1).reshape(_ROWS, _COLUMNS, 3), *flat
 
 
 def _photo_at(given: CompletionInput, mask: HairMask, place: NDArray[np.float64]) -> NDArray[np.float32]:

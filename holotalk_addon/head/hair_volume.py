@@ -52,6 +52,7 @@ _TRUST_USUAL, _TRUST_BESIDE = 0.002, 0.02
 _AS_BESIDE = 0.9
 _TOLD_ENOUGH = 1.0  # rays along the outline that tell how far hair stands off at a height
 _LOCKS = 0.05  # of the thickness: how uneven locks are
+_OVER_EARS_M, _EAR_COVERED = 0.004, 0.75  # share of what is seen of an ear
 _ON_SKIN_M = 0.004
 _WIDENS = 0.3  # metres a metre down
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
@@ -80,7 +81,8 @@ def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | Non
     cover = _cover(given, rays, skin, sight, mask)
     if not (cover > _HAIRED).any():
         return None
-    radius = skin.radius + _thickness(rays, skin, sight, cover)
+    ears = _covered_ears(given, rays, skin, sight, mask)
+    radius = skin.radius + _thickness(rays, skin, sight, cover, ears)
     progress(0.6)
     texture = hair_texture(given, rays, radius, cover, mask)
     progress(0.9)
@@ -115,22 +117,54 @@ def _skin_along(given: CompletionInput, rays: Rays) -> _Skin:
     outer = model.vertex_parts == PARTS.index("skin")
     for name in ("ears", "mouth_inside", "eye_sockets"):
         outer &= model.region(name) < 0.4
-    triangles = model.triangles[outer[model.triangles].all(axis=1)]
-    steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
-    vertices = given.fit.vertices.astype(np.float64)
     fields = np.stack([model.region("scalp"), model.region("face")], axis=1)
-    points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
-    values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(-1, 2)
-    row, column, radius = rays.cells_of(points)
-    order = np.argsort(radius, kind="stable")
-    order = order[(row[order] >= 0) & (row[order] < rays.shape[0])]
-    found = np.zeros((*rays.shape, 4), dtype=np.float32)
-    found[row[order], column[order]] = np.column_stack(
-        [radius[order], values[order], np.ones(len(order))]
-    )  # the last one written is the farthest
+    found = _outermost(given, rays, model.triangles[outer[model.triangles].all(axis=1)], fields)
     filled = around(lambda p: padded(p[..., :3], p[..., 3] > 0), found)
     smooth = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0), filled[..., 0])
     return _Skin(*(np.asarray(field, dtype=np.float64) for field in (smooth, filled[..., 1], filled[..., 2])))
+
+
+def _outermost(
+    given: CompletionInput, rays: Rays, triangles: NDArray[np.int32], fields: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(R, C, 2 + K) distance from the axis, K fields (V, K) and a 1, of what stands out farthest of some
+    (T, 3) triangles along each ray; zeros where there is none.
+    """
+    steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
+    vertices = given.fit.vertices.astype(np.float64)
+    points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
+    values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(len(points), -1)
+    row, column, radius = rays.cells_of(points)
+    order = np.argsort(radius, kind="stable")
+    order = order[(row[order] >= 0) & (row[order] < rays.shape[0])]
+    found = np.zeros((*rays.shape, fields.shape[1] + 2), dtype=np.float32)
+    found[row[order], column[order]] = np.column_stack(
+        [radius[order], values[order], np.ones(len(order))]
+    )  # the last one written is the farthest
+    return found
+
+
+def _covered_ears(
+    given: CompletionInput, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
+) -> NDArray[np.float64]:
+    """(R, C) metres that hair must stand off, not to be pierced by ears that lie under it."""
+    model = given.model
+    ears = (model.region("ears") > 0.5) & (model.vertex_parts == PARTS.index("skin"))
+    triangles = model.triangles[ears[model.triangles].all(axis=1)]
+    found = _outermost(given, rays, triangles, np.zeros((len(model.mean), 0)))
+    out = np.maximum(found[..., 0].astype(np.float64) + _OVER_EARS_M - skin.radius, 0.0) * (found[..., 1] > 0)
+    place = _pixels(given, rays.points(skin.radius + out))
+    hair = mask.sample(np.maximum(mask.hair, mask.hidden), place).reshape(rays.shape)
+    left = np.broadcast_to(rays.azimuth > 0, rays.shape)
+    seen = (out > 0) & (sight.facing > _FACING_LEAST - 0.3)
+    sides = [seen & left, seen & ~left]
+    votes = [float(hair[side].mean()) if side.any() else None for side in sides]
+    for k in (0, 1):
+        vote = votes[k] if votes[k] is not None else votes[1 - k]
+        if vote is None or vote < _EAR_COVERED:
+            out = np.where(left == (k == 0), 0.0, out)
+    wide = around(lambda p: cv2.dilate(p, np.ones((3, 3))), out)
+    return np.asarray(around(lambda p: cv2.GaussianBlur(p, (0, 0), 0.8), wide))
 
 
 def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMask) -> _Sight:
@@ -245,8 +279,10 @@ def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
     return around(hang, cover.astype(np.float32)).astype(np.float64)
 
 
-def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(R, C) metres of hair over the skin."""
+def _thickness(
+    rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64], ears: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R, C) metres of hair over the skin, and over ears that stand out so far."""
     bare = cover < _HAIRED
     usual, trust = _behind(rays, sight, bare)
     values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, usual))
@@ -257,6 +293,7 @@ def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64
         thick = _spread(rays, skin.radius, np.where(over, sight.reach, values), np.where(over, 1.0, weights))
     noise = np.random.default_rng(3).standard_normal(rays.shape)
     locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=5.0), noise)
+    thick = np.where(bare, thick, np.maximum(thick, ears))
     uneven = _LOCKS * np.minimum(thick, 0.03) * np.clip(locks / locks.std(), -2, 2)
     thick = np.maximum(thick + uneven, _THIN_M)
     crown = (skin.radius + thick)[0].mean()  # one point for all columns
