@@ -39,7 +39,7 @@ _LIKE_GROUND, _ODD = 2.0, 6.0  # standard deviations
 _SMALL = 0.1  # of the hair near the head
 _SEAM = 4  # pixels at the border of things, of mixed colours
 _SCRAP = 9  # pixels: what hangs together by less
-_CHEEKS_M, _SHOULDERS_M = -0.07, -0.10  # below the eyes
+_BEARDLESS_M, _CHEEKS_M, _SHOULDERS_M = -0.03, -0.07, -0.10  # below the eyes
 _OTHER_CLOTH = 3.5
 _FEWEST = 50  # pixels from which colours can be learnt
 _LEAST_SEEDS = 0.15  # of the scalp that is seen: with fewer the head is bald or shaved
@@ -171,7 +171,7 @@ def _cut_out(
     seeds |= far  # white hair has the colour of skin
     if seeds.sum() < _LEAST_SEEDS * max(int(scalp_seen.sum()), 200):
         return nothing, nothing
-    shaded = plain & (up > _CHEEKS_M)
+    shaded = plain & (up > _BEARDLESS_M)
     if (beside & (up > 0.01)).sum() < _STANDS_OFF and shaded.sum() >= _FEWEST:
         unlike = _Colours(lab[shaded], 3).distance(smooth) > _LIKE_SKIN
         if (scalp_seen & unlike).sum() < _LEAST_SEEDS * scalp_seen.sum():
@@ -193,9 +193,8 @@ def _cut_out(
     if not np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).any():
         return nothing, nothing
     picture = np.where(own[..., None], rgb, np.array(_GROUND, dtype=np.uint8))
-    cv2.setRNGSeed(
-        0
-    )  # OpenCV's k-means and GrabCut draw from its own generator: the same photo, the same hair
+    # OpenCV's k-means and GrabCut draw from its own generator: the same photo, the same hair.
+    cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     bgr = np.ascontiguousarray(picture[..., ::-1])
     cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)  # into labels

@@ -32,12 +32,13 @@ _GRAIN = 0.05  # contrast of filled hair beyond the photo's own: that may be blu
 _STRAND_TEXELS = 1.3, 24.0
 _TYPICAL = 0.2, 0.6  # quantiles of light between which hair has its colour: no gloss, no skin
 _FEWEST = 100  # texels that tell the hair's colour
+_HEIGHT_CELLS, _LITTLE = 3.0, 0.05  # over which heights mix; share of the most seen at any
 _FADES_OVER = 0.10  # of the way around the head: how far colours seen at the border reach
 _COARSE = 8  # texels to a cell for colours without detail
 _BORDER_CELLS = 1.5  # about which colours at the border are averaged
 _DETAIL_TEXELS = 14.0  # what is wider is no detail
 _MOST_DETAIL = 0.7  # natural logarithm: beyond are gaps and gloss
-_MOST_CONTRAST = 0.2
+_MOST_CONTRAST = 0.13
 _COLOURED = 0.4  # share of detail's own hues: cameras add some
 _DARKEST = 0.04  # added to colours 0..1 before logarithms are taken: noise in black
 _PIECE = 128, 80  # texels: of detail
@@ -48,6 +49,7 @@ _MARGIN = 64  # texels beyond which no filter here looks
 _CROWN_BLUR = 4.0  # texels
 _INTERLOCK = 0.12
 _SHADED_M, _SHADES = (-0.10, 0.0, 0.10), (0.72, 0.95, 1.03)
+_BEHIND_DARKER = 0.12
 _TEXELS_A_METRE = 1600.0  # around a head
 _DEPTH_SIDE = 600
 _DEPTH_TOLERANCE_M = 0.006
@@ -70,11 +72,15 @@ def hair_texture(
         mask: which pixels show hair.
     """
     colour, seen, core, outline, edge = _seen(given, rays, radius, mask)
+    fine_cover = _fine(cover)
+    at_edge = smoothstep(2 - np.abs(fine_cover - 0.5) / _NEAR_EDGE)
+    seen = core + (seen - core) * at_edge.astype(
+        np.float32
+    )  # elsewhere its border is that of a face before it
     mirrored = (1 - seen) * seen[:, ::-1]
     known = seen + mirrored
     summed = colour * seen[..., None] + colour[:, ::-1] * mirrored[..., None]
     mixed = (summed / np.maximum(known, 1e-6)[..., None]).astype(np.float32)
-    fine_cover = _fine(cover)
     rng = np.random.default_rng(5)
     white = rng.standard_normal((_ROWS, _COLUMNS)).astype(np.float32)
     across, along = _STRAND_TEXELS
@@ -85,7 +91,7 @@ def hair_texture(
     detail = _continued(photo, sure, rng) + (_GRAIN * strands)[..., None]
     detail = _toward_crown(np.asarray(detail, dtype=np.float32))
     core = np.minimum(known, np.maximum(core, core[:, ::-1]))
-    filled = _filled(mixed, core, fine_cover, usual) * _shading(rays)[:, None, None]
+    filled = _filled(mixed, core, fine_cover, usual) * _shading(rays)
     detail *= min(1.0, _MOST_CONTRAST / max(float(detail.std()), 1e-6))
     detail -= 0.5 * detail.var()  # the mean light stays
     filled = (filled + _DARKEST) * np.exp(detail) - _DARKEST
@@ -97,8 +103,7 @@ def hair_texture(
     # Where the edge was not seen it may be anywhere near.
     width = _EDGE + _UNSURE_EDGE * (1 - smoothstep(known))
     # Near the edge that the rays tell, the photo tells it finer.
-    near = edge * smoothstep(2 - np.abs(fine_cover - 0.5) / _NEAR_EDGE)
-    fine_cover = fine_cover + (outline - fine_cover) * near
+    fine_cover = fine_cover + (outline - fine_cover) * edge * at_edge
     alpha = 0.5 + (fine_cover + _FRAY * (strands + fine) - 0.5) / width
     rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -203,9 +208,11 @@ def _toward_crown(detail: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _shading(rays: Rays) -> NDArray[np.float32]:
-    """(512,) light from above: the crown is lighter than the nape."""
+    """(512, 1024, 1) light from above and before: the crown is lighter than the nape, and than the back."""
     height = np.interp(np.arange(_ROWS), np.linspace(0, _ROWS, len(rays.height)), rays.height)
-    return np.asarray(np.interp(height, _SHADED_M, _SHADES), dtype=np.float32)
+    azimuth = np.abs((np.arange(_COLUMNS) + 0.5) / _COLUMNS * 2 - 1) * np.pi
+    behind = 1 - _BEHIND_DARKER * smoothstep((azimuth - np.pi / 2.5) / (np.pi / 2.5))
+    return np.asarray(np.outer(np.interp(height, _SHADED_M, _SHADES), behind)[..., None], dtype=np.float32)
 
 
 def _fine(values: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -300,8 +307,8 @@ def _filled(
     cover: NDArray[np.float32],
     usual: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """(512, 1024, 3) colours for what nothing shows: those about the border, turning to the hair's own, or to
-    the ``usual`` one where next to nothing was seen.
+    """(512, 1024, 3) colours for what nothing shows: the border's, turning to the hair's own at that
+    height, or to the ``usual`` one where next to nothing was seen.
     """
     clear = (known > 0.6) & (cover > 0.5)
     sample = colour[clear]
@@ -318,8 +325,20 @@ def _filled(
         lambda p: cv2.distanceTransform(p, cv2.DIST_L2, 3), (blurred[..., 3] <= 0.15).astype(np.uint8)
     )
     near = np.exp(-distance / (_FADES_OVER * _COLUMNS / _COARSE))[..., None]
-    mixed = filled * near + _typical(sample) * (1 - near)
+    mixed = filled * near + _by_height(colour, clear) * (1 - near)
     return _fine(around(lambda p: cv2.GaussianBlur(p, (0, 0), _BORDER_CELLS), mixed))
+
+
+def _by_height(colour: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(64, 1, 3) the typical colour of what is ``clear`` at each height: a cap over hair, light ends."""
+    light = luminance(colour)
+    low, high = np.quantile(light[clear], _TYPICAL)
+    weight = (clear & (light >= low) & (light <= high))[..., None].astype(np.float32)
+    rows = np.concatenate([colour * weight, weight], axis=2).sum(axis=1)
+    rows = rows.reshape(_ROWS // _COARSE, _COARSE, 4).sum(axis=1)
+    rows = cv2.GaussianBlur(rows[:, None], (0, 0), 0.1, sigmaY=_HEIGHT_CELLS).astype(np.float64)
+    little = _LITTLE * rows[..., 3].max()
+    return (rows[..., :3] + little * _typical(colour[clear])) / (rows[..., 3:] + little)
 
 
 def _typical(sample: NDArray[np.floating]) -> NDArray[np.float64]:
