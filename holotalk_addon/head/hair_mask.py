@@ -36,6 +36,7 @@ _HAIR_OF_ITS_OWN = 0.3  # share of the scalp unlike skin
 _MUCH, _WHITE_ABOVE_M = 400, -0.05  # pixels of hair in the colour of skin above; that far below the eyes
 _LIKELIER_GROUND = 2.0  # natural logarithm
 _LIKE_GROUND, _ODD = 2.0, 6.0  # standard deviations
+_HUES = 0.25, 1.0, 1.0  # how much light and either colour count
 _SMALL = 0.1  # of the hair near the head
 _SEAM = 4  # pixels at the border of things, of mixed colours
 _SCRAP = 9  # pixels: what hangs together by less
@@ -43,6 +44,7 @@ _BEARDLESS_M, _CHEEKS_M, _SHOULDERS_M = -0.03, -0.07, -0.10  # below the eyes
 _OTHER_CLOTH = 3.5
 _FEWEST = 50  # pixels from which colours can be learnt
 _LEAST_SEEDS = 0.15  # of the scalp that is seen: with fewer the head is bald or shaved
+_SHADED_MOST = 0.5  # of a shaved scalp
 _STANDS_OFF = 60  # pixels beside the head, if there is any hair but the shortest
 _COLLAR_M = -0.15  # below the eyes
 _HEAD_START = 3.0  # natural logarithm of how much likelier a place makes hair, or skin
@@ -148,7 +150,8 @@ def _cut_out(
 
     scalp_seen = own & (scalp > 0.8) & (up > 0.02)
     hidden = np.zeros_like(own)
-    if (scalp_seen & ~like_skin).sum() > _HAIR_OF_ITS_OWN * scalp_seen.sum():
+    unlike_skin = float((scalp_seen & ~like_skin).sum()) / max(1, int(scalp_seen.sum()))
+    if unlike_skin > _HAIR_OF_ITS_OWN:
         # Where hair is unlike skin, what is like skin and goes on far beside the head is a hand and its arm.
         skinny = own & like_skin & ((head == 0) | ((scalp > 0.5) & (up > 0.0)))
         hidden = _pieces_with(skinny, away(_ARM_M) & (up > _ARM_ABOVE_M))
@@ -162,7 +165,7 @@ def _cut_out(
         whole = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_SCRAP, _SCRAP))) > 0
         own = own & _dilated(_pieces_with(whole, head > 0), _SCRAP)
     far = own & away(_FAR_M) & (up > 0.03)
-    if (scalp_seen & ~like_skin).sum() < _HAIR_OF_ITS_OWN * scalp_seen.sum() and far.sum() > _MUCH:
+    if unlike_skin <= _HAIR_OF_ITS_OWN and far.sum() > _MUCH:
         far = own & away(_FAR_M) & (up > _WHITE_ABOVE_M)  # white hair beside the cheeks
     # A bald head shines: on the scalp itself, what is merely lighter than the skin is no hair.
     lighter = smooth[..., 0] > skin.middle[0]
@@ -172,7 +175,8 @@ def _cut_out(
     if seeds.sum() < _LEAST_SEEDS * max(int(scalp_seen.sum()), 200):
         return nothing, nothing
     shaded = plain & (up > _BEARDLESS_M)
-    if (beside & (up > 0.01)).sum() < _STANDS_OFF and shaded.sum() >= _FEWEST:
+    shaved = (beside & (up > 0.01)).sum() < _STANDS_OFF and unlike_skin < _SHADED_MOST
+    if shaved and shaded.sum() >= _FEWEST:
         unlike = _Colours(lab[shaded], 3).distance(smooth) > _LIKE_SKIN
         if (scalp_seen & unlike).sum() < _LEAST_SEEDS * scalp_seen.sum():
             return nothing, nothing  # shadows as there are on the face, and nothing that stands off
@@ -231,9 +235,13 @@ def _strange(
         behind, hair = _Colours(lab[ground], 5), _Colours(lab[near], 3)
         unlike = hair.distance(smooth) > _UNLIKE_HAIR
         likelier = hair.cost(smooth) - behind.cost(smooth) > _LIKELIER_GROUND
-        strange |= beside & (behind.distance(smooth) < _LIKE_GROUND) & (unlike | likelier)
-    usual = _Colours(_without_outliers(lab[near]), 1)
-    odd = (beside & (usual.distance(smooth) > _ODD)).astype(np.uint8)
+        wall = beside & (behind.distance(smooth) < _LIKE_GROUND) & (unlike | likelier)
+        # Grey hair before a grey wall has it at its rim: only what is wide is a wall.
+        wide = cv2.morphologyEx(wall.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_SCRAP, _SCRAP))) > 0
+        strange |= wall & _dilated(wide, _SCRAP)
+    hues = np.array(_HUES, dtype=np.float32)  # one side of hair may be in the sun
+    usual = _Colours(_without_outliers(lab[near] * hues), 1)
+    odd = (beside & (usual.distance(smooth * hues) > _ODD)).astype(np.uint8)
     _, pieces = cv2.connectedComponents(odd, connectivity=4)
     size = np.bincount(pieces.ravel())[pieces]
     small = (odd > 0) & (size < _SMALL * near.sum())
