@@ -270,7 +270,7 @@ def test_unseen_hair_goes_on_without_a_seam(hair):
     light = hair.texture[100:250, :, :3].astype(float).mean(axis=2)
     steps = np.abs(np.diff(np.concatenate([light, light[:, :1]], axis=1), axis=1)).mean(axis=0)
     behind = np.r_[steps[-160:], steps[:160]]
-    assert steps[-1] < 1.6 * np.median(behind)
+    assert steps[-1] < 1.2 * np.quantile(behind, 0.98), "as between any other two columns"
     assert np.median(behind) > 0.25 * np.median(steps[400:624]), "the front, which was seen"
     wide = cv2.GaussianBlur(np.roll(light, 512, axis=1), (0, 0), 12.0)
     assert np.abs(np.diff(wide.mean(axis=0)[200:824])).max() < 3.0, "nor where the photo ends"
