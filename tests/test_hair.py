@@ -265,6 +265,26 @@ def test_hair_stands_off_behind_as_beside(hair, demo_person):
     assert behind > 0.5 * beside > 0.005
 
 
+def test_curls_of_the_outline_go_on_behind(hair, given, tools):
+    """The person's outline in waves of 7 mm: the back of the head is uneven too."""
+    from holotalk_addon.head.hair_volume import grow_hair
+
+    rows, columns = np.indices(given.person.shape)
+    (x, y), metre = beside_head(given, tools, 0.0, 0.02)
+    inside = cv2.distanceTransform((given.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    wave = np.sin(np.arctan2(rows - y, columns - x) * 40) > 0
+    bitten = (inside < 0.014 * metre) & wave & (rows < y)
+    curly = grow_hair(dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32)))
+
+    def unevenness(grown):
+        v = grown.vertices.astype(float)
+        v = v[(v[:, 2] < -0.08) & (np.abs(v[:, 0]) < 0.06) & (v[:, 1] > 0.03) & (v[:, 1] < 0.09)]
+        basis = np.column_stack([np.ones(len(v)), v[:, :2], v[:, :2] ** 2])
+        return (v[:, 2] - basis @ np.linalg.lstsq(basis, v[:, 2], rcond=None)[0]).std()
+
+    assert unevenness(curly) > 1.5 * unevenness(hair)
+
+
 def test_unseen_hair_goes_on_without_a_seam(hair):
     """No line at the back, where the texture begins, and detail there as elsewhere."""
     light = hair.texture[100:250, :, :3].astype(float).mean(axis=2)

@@ -53,6 +53,9 @@ _AS_BESIDE = 0.9
 _TOLD_ENOUGH = 1.0  # rays along the outline that tell how far hair stands off at a height
 _LOCKS = 0.05  # of the thickness: how uneven locks are
 _OVER_EARS_M, _EAR_COVERED = 0.004, 0.75  # share of what is seen of an ear
+_UNSEEN = 0.3  # cosine by which a ray points away: well behind the outline
+_ROUGH_FEWEST, _ROUGHEST_M = 40, 0.006  # rays along the outline that tell it
+_CURLY_M, _LOCK_ROWS, _CURL_ROWS = 0.0015, 5.0, 1.5
 _ON_SKIN_M = 0.004
 _WIDENS = 0.3  # metres a metre down
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
@@ -291,14 +294,30 @@ def _thickness(
     for _ in range(2):  # nowhere beyond what the photo shows, and smooth again
         over = (thick > sight.reach) & (sight.facing > -0.5) & (sight.told > 0)
         thick = _spread(rays, skin.radius, np.where(over, sight.reach, values), np.where(over, 1.0, weights))
-    noise = np.random.default_rng(3).standard_normal(rays.shape)
-    locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=5.0), noise)
     thick = np.where(bare, thick, np.maximum(thick, ears))
-    uneven = _LOCKS * np.minimum(thick, 0.03) * np.clip(locks / locks.std(), -2, 2)
+    rough = _roughness(sight, bare)
+    noise = np.random.default_rng(3).standard_normal(rays.shape)
+    long = _LOCK_ROWS if rough < _CURLY_M else _CURL_ROWS
+    locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=long), noise)
+    uneven = _LOCKS * np.minimum(thick, 0.03)
+    # Elsewhere bumps would bend what the photo shows of the surface, or change its outline.
+    behind = smoothstep(-(sight.facing + _UNSEEN) / _UNSEEN)
+    uneven = np.maximum(uneven, behind * np.minimum(rough, 0.25 * thick)) * np.clip(
+        locks / locks.std(), -2, 2
+    )
     thick = np.maximum(thick + uneven, _THIN_M)
     crown = (skin.radius + thick)[0].mean()  # one point for all columns
     thick[0] = crown - skin.radius[0]
     return thick
+
+
+def _roughness(sight: _Sight, bare: NDArray[np.bool_]) -> float:
+    """Metres: how uneven the outline of the hair is in the photo."""
+    off = sight.reach - cv2.GaussianBlur(sight.reach, (0, 0), 3.0)
+    along = (sight.told > 0.5) & ~bare & (sight.reach < _FARTHEST_M - 2 * _STEP_M)
+    if along.sum() < _ROUGH_FEWEST:
+        return 0.0
+    return float(np.clip(1.4826 * np.median(np.abs(off[along])) - 0.3 * _STEP_M, 0.0, _ROUGHEST_M))
 
 
 def _behind(
