@@ -104,7 +104,7 @@ def hair_texture(
     width = _EDGE + _UNSURE_EDGE * (1 - smoothstep(known))
     # Near the edge that the rays tell, the photo tells it finer.
     fine_cover = fine_cover + (outline - fine_cover) * edge * at_edge
-    alpha = 0.5 + (fine_cover + _FRAY * (strands + fine) - 0.5) / width
+    alpha = 0.5 + (fine_cover + _FRAY * (0.5 * strands + fine) - 0.5) / width
     rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
 

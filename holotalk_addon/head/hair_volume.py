@@ -44,7 +44,7 @@ _LONGER = 0.6  # share of the longer side
 _TRUST_BEHIND = 1.5
 _NAPE = np.radians([98.0, 115.0, 135.0, 180.0]), np.array([-0.035, -0.060, -0.075, -0.082])
 """Azimuths and heights (m over the rays' middle) of the hairline behind the ears of a mean head."""
-_SIDEBURN = np.radians(70.0), np.radians(88.0), -0.055  # azimuths and lowest height
+_SIDEBURN = np.radians(75.0), np.radians(88.0), -0.048  # azimuths and lowest height
 _THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
 _USUAL_M = 0.008  # thickness where nothing tells it
