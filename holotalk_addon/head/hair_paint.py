@@ -238,26 +238,26 @@ def _seen(
     camera = fit.to_camera(at.reshape(-1, 3))
     toward = -camera / np.linalg.norm(camera, axis=1, keepdims=True)
     facing = np.einsum("nd,nd->n", normal.reshape(-1, 3) @ fit.rotation.T, toward)
+    towards = np.flatnonzero(facing > _FACING_FROM)
+    camera, facing = camera[towards], facing[towards]
     place = fit.camera.project(camera)
-    colour = _photo_at(given, mask, place)
-    within = cv2.erode((mask.person > 0.5).astype(np.float32), np.ones((3, 3)), iterations=2)
-    core = np.asarray(cv2.erode(mask.hair, np.ones((3, 3)), iterations=2), dtype=np.float32)
     height, width = given.person.shape
     clear = np.clip((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM), 0, 1)
     clear *= ((place > 1) & (place < [width - 1, height - 1])).all(axis=1)
     clear *= _in_front(given, rays, points, -camera[:, 2], place)
     soft = np.asarray(cv2.GaussianBlur(mask.hair, (0, 0), _SOFT_PIXELS), dtype=np.float32)
-    told = clear * (mask.sample(mask.hidden, place) < 0.5)
+    within = cv2.erode((mask.person > 0.5).astype(np.float32), np.ones((3, 3)), iterations=2)
+    core = np.asarray(cv2.erode(mask.hair, np.ones((3, 3)), iterations=2), dtype=np.float32)
     # The photo's own hairline is soft; the outline has the ground's colours.
     hair = np.asarray(np.minimum(1.0, 3.0 * soft) * within, dtype=np.float32)
-    fields = [
-        clear * mask.sample(hair, place),
-        clear * mask.sample(core, place),
-        mask.sample(soft, place),
-        told,
-    ]
-    flat = (np.clip(field, 0, 1).astype(np.float32).reshape(_ROWS, _COLUMNS) for field in fields)
-    return np.clip(colour, 0, 1).reshape(_ROWS, _COLUMNS, 3), *flat
+    found = np.zeros((_ROWS * _COLUMNS, 7), dtype=np.float32)
+    found[towards, :3] = _photo_at(given, mask, place)
+    found[towards, 3] = clear * mask.sample(hair, place)
+    found[towards, 4] = clear * mask.sample(core, place)
+    found[towards, 5] = mask.sample(soft, place)
+    found[towards, 6] = clear * (mask.sample(mask.hidden, place) < 0.5)
+    found = np.clip(found, 0, 1).reshape(_ROWS, _COLUMNS, 7)
+    return found[..., :3], found[..., 3], found[..., 4], found[..., 5], found[..., 6]
 
 
 def _photo_at(given: CompletionInput, mask: HairMask, place: NDArray[np.float64]) -> NDArray[np.float32]:
