@@ -176,6 +176,126 @@ def test_a_bald_head_stays_bald(tools, given):
     assert grow_hair(bald) is None
 
 
+def painted_on(given, where, colour):
+    """The same portrait with something of one colour in it that the person's outline takes in."""
+    pixels, person = given.pixels.copy(), given.person.copy()
+    pixels[where] = colour
+    person[where] = 1.0
+    return dataclasses.replace(given, pixels=pixels, person=person)
+
+
+def beside_head(given, tools, right_m, up_m):
+    """The photo's pixel so many metres to the picture's right of the eyes, and above them; pixels a metre."""
+    from holotalk_addon.head.head import PARTS
+
+    model, fit = tools.model, given.fit
+    eyes = fit.to_camera(fit.posed(model))[model.vertex_parts == PARTS.index("eyes")].mean(axis=0)
+    metre = fit.camera.focal / -eyes[2]
+    return fit.camera.project(eyes[None])[0] + metre * np.array([right_m, -up_m]), metre
+
+
+def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools):
+    """A red lamp at the outline: in none of the texture is there any red."""
+    from holotalk_addon.head.hair_volume import grow_hair
+
+    rows, columns = np.indices(given.person.shape)
+    (_, y), metre = beside_head(given, tools, 0.0, 0.05)
+    x = np.flatnonzero(given.person[int(y)] > 0.5).max() + 0.006 * metre
+    lamp = np.hypot(columns - x, rows - y) < 0.013 * metre
+    assert 0 < (given.person[lamp] > 0.5).mean() < 0.7, "at the outline"
+    lit = grow_hair(painted_on(given, lamp, (255, 10, 20)))
+    red, green, blue = np.moveaxis(lit.texture[drawn_texels(lit), :3].astype(int), 1, 0)
+    assert (red - np.maximum(green, blue)).max() < 90
+    reach = [np.abs(h.vertices[used_by(h, drawn(h))][:, 0]).max() for h in (hair, lit)]
+    assert reach[1] < reach[0] + 0.008, "and no bump"
+
+
+def drawn_texels(hair):
+    """The solid texels."""
+    return hair.texture[..., 3] > 127
+
+
+def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools):
+    """A bar in the face's colour from the scalp to the picture's edge."""
+    from holotalk_addon.head.hair_mask import hair_mask
+    from holotalk_addon.head.hair_volume import grow_hair
+
+    (x, y), metre = beside_head(given, tools, 0.05, 0.07)
+    (cheek_x, cheek_y), _ = beside_head(given, tools, 0.03, -0.03)
+    skin = np.median(
+        given.pixels[int(cheek_y) - 4 : int(cheek_y) + 5, int(cheek_x) - 4 : int(cheek_x) + 5], (0, 1)
+    )
+    rows, columns = np.indices(given.person.shape)
+    arm = (columns > x) & (np.abs(rows - y - 0.3 * (columns - x)) < 0.02 * metre)
+    raised = painted_on(given, arm, skin)
+    mask = hair_mask(raised)
+    assert mask.hidden.any()
+    assert not (mask.hair * mask.hidden).any()
+    assert not hair_mask(given).hidden.any()
+    grown = grow_hair(raised)
+    high = [h.vertices[used_by(h, drawn(h))] for h in (hair, grown)]
+    reach = [np.abs(v[v[:, 1] > 0.05][:, 0]).max() for v in high]
+    assert reach[1] < reach[0] + 0.01, "no horn"
+    light = [h.texture[drawn_texels(h), :3].mean() for h in (hair, grown)]
+    assert light[1] == pytest.approx(light[0], abs=12), "in the colour of hair"
+
+
+def test_a_wall_that_the_outline_takes_in_is_no_hair(hair, given, tools):
+    """The person's outline reaches far into the ground on one side."""
+    from holotalk_addon.head.hair_mask import hair_mask
+
+    rows, columns = np.indices(given.person.shape)
+    (x, y), metre = beside_head(given, tools, 0.10, 0.20)
+    (_, low), _ = beside_head(given, tools, 0.0, 0.0)
+    wall = (columns > x) & (columns < x + 0.07 * metre) & (rows > y) & (rows < low)
+    wider = dataclasses.replace(given, person=np.maximum(given.person, wall.astype(np.float32)))
+    before, after = hair_mask(given).hair, hair_mask(wider).hair
+    more = (after > 0.5) & (before < 0.5)
+    assert more.sum() < 0.06 * (before > 0.5).sum()
+
+
+def test_hair_stands_off_behind_as_beside(hair, demo_person):
+    """The demo portrait's stands off 3 cm above its ears, and so it does behind."""
+    head = demo_person.head.vertices
+    vertices = hair.vertices[used_by(hair, drawn(hair))]
+    band = (vertices[:, 1] > 0.05) & (vertices[:, 1] < 0.08)
+    own = head[(head[:, 1] > 0.05) & (head[:, 1] < 0.08)]
+    beside = np.abs(vertices[band][:, 0]).max() - np.abs(own[:, 0]).max()
+    behind = own[:, 2].min() - vertices[band][:, 2].min()
+    assert behind > 0.5 * beside > 0.005
+
+
+def test_curls_of_the_outline_go_on_behind(hair, given, tools):
+    """The person's outline in waves of 7 mm: the back of the head is uneven too."""
+    from holotalk_addon.head.hair_volume import grow_hair
+
+    rows, columns = np.indices(given.person.shape)
+    (x, y), metre = beside_head(given, tools, 0.0, 0.02)
+    inside = cv2.distanceTransform((given.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    wave = np.sin(np.arctan2(rows - y, columns - x) * 40) > 0
+    bitten = (inside < 0.014 * metre) & wave & (rows < y)
+    curly = grow_hair(dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32)))
+
+    def unevenness(grown):
+        v = grown.vertices.astype(float)
+        v = v[(v[:, 2] < -0.08) & (np.abs(v[:, 0]) < 0.06) & (v[:, 1] > 0.03) & (v[:, 1] < 0.09)]
+        basis = np.column_stack([np.ones(len(v)), v[:, :2], v[:, :2] ** 2])
+        return (v[:, 2] - basis @ np.linalg.lstsq(basis, v[:, 2], rcond=None)[0]).std()
+
+    assert unevenness(curly) > 1.5 * unevenness(hair)
+
+
+def test_unseen_hair_goes_on_without_a_seam(hair):
+    """No line at the back, where the texture begins, and detail there as elsewhere."""
+    light = hair.texture[100:250, :, :3].astype(float).mean(axis=2)
+    steps = np.abs(np.diff(np.concatenate([light, light[:, :1]], axis=1), axis=1)).mean(axis=0)
+    behind = np.r_[steps[-160:], steps[:160]]
+    assert steps[-1] < 1.2 * np.quantile(behind, 0.98), "as between any other two columns"
+    assert np.median(behind) > 0.25 * np.median(steps[400:624]), "the front, which was seen"
+    wide = cv2.GaussianBlur(np.roll(light, 512, axis=1), (0, 0), 12.0)
+    assert np.abs(np.diff(wide.mean(axis=0)[200:824])).max() < 3.0, "nor where the photo ends"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "longest"), [("connelly.jpg", True), ("sample_4.jpg", False), ("justin.png", False)]
@@ -191,3 +311,51 @@ def test_long_hair_falls_and_short_hair_does_not(evaluate, tools, photos, name, 
     lowest = hair.vertices[used_by(hair, drawn(hair))][:, 1].min()
     assert lowest < -0.12 if longest else lowest > -0.11
     assert evaluate.outline_iou(tools, person)[0] > 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["connelly.jpg", "lawrence.jpg"])
+def test_long_hair_falls_behind_too(tools, photos, name):
+    from holotalk_addon import pipeline
+
+    hair = grown_from(photos / name, tools, pipeline)
+    low = drawn(hair) & (hair.vertices[hair.polygons].mean(axis=1)[:, 1] < -0.08)
+    middle = hair.vertices[hair.polygons].mean(axis=1)[low]
+    azimuth = np.abs(np.degrees(np.arctan2(middle[:, 0], middle[:, 2])))
+    counts, _ = np.histogram(azimuth, np.arange(90, 181, 15))
+    assert counts.min() > 0.5 * counts.max() > 20
+
+
+@pytest.mark.slow
+def test_no_red_lamp_in_black_hair(tools, photos):
+    from holotalk_addon import pipeline
+
+    hair = grown_from(photos / "connelly.jpg", tools, pipeline)
+    red, green, blue = np.moveaxis(hair.texture[drawn_texels(hair), :3].astype(int), 1, 0)
+    assert np.quantile(red - np.maximum(green, blue), 0.999) < 80
+    assert ((red > 150) & (np.maximum(green, blue) < 60)).sum() == 0
+
+
+@pytest.mark.slow
+def test_shadows_on_a_shaved_head_are_no_hair(tools, photos):
+    from holotalk_addon import pipeline
+
+    assert grown_from(photos / "breakingbad.jpg", tools, pipeline) is None
+
+
+@pytest.mark.slow
+def test_hands_at_the_head_are_no_horns(tools, photos):
+    from holotalk_addon import pipeline
+
+    hair = grown_from(photos / "stock-emotions-a-1.jpg", tools, pipeline)
+    vertices = hair.vertices[used_by(hair, drawn(hair))]
+    assert np.abs(vertices[vertices[:, 1] > 0.03][:, 0]).max() < 0.12
+    skin = hair.texture[drawn_texels(hair), :3].min(axis=1) > 130
+    assert skin.mean() < 0.01
+
+
+def grown_from(path, tools, pipeline):
+    """The hair of one of the real portraits."""
+    if not path.exists():
+        pytest.skip(f"{path.name} is not in HOLOTALK_PHOTOS")
+    return pipeline.person_from_photo(path, tools, pipeline.Stages(), texture_size=512).head.hair

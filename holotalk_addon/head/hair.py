@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .completion import CompletionInput
+from .hair_mask import hair_mask
 from .head import PARTS
 from .surface import smoothstep
 from .texture import sample_picture
@@ -18,6 +19,7 @@ from .texture import sample_picture
 _HAIR_STEPS_M = (0.0, 0.006, 0.012, 0.018)  # outward from the scalp
 _UNLIKE_SKIN = 0.17  # distance in sRGB 0..1 from the skin's colour
 _LEAST_HAIR = 0.3  # share of what is seen there that must be unlike skin
+_FEW_BESIDE = 60  # pixels outside the scalp
 _LEAST_HAIR_CONTRAST = 0.12  # between the colours of hair and skin: below it the head counts as bald
 _HAIR_HEIGHTS = 24
 _MOST_GRAIN = 0.12  # contrast of the hair's grain
@@ -40,6 +42,8 @@ def hair_colour(
     unlike_skin = np.linalg.norm(samples - skin_colour, axis=1) > _UNLIKE_SKIN
     if len(samples) < 30 or unlike_skin.mean() < _LEAST_HAIR:
         return skin_colour
+    if len(outline) < _FEW_BESIDE and not hair_mask(given).hair.any():
+        return skin_colour  # nothing stands off: it is a shadow
     # Neither the shadows between the strands nor the highlights on them.
     hair = samples[unlike_skin]
     light = luminance(hair)

@@ -90,10 +90,11 @@ def make_rays(model: HeadModel, vertices: NDArray[np.floating]) -> Rays:
     return Rays(middle, origin, way, azimuth, elevation * _ARC_M - drop)
 
 
-def around(filtered: Callable[[Any], Any], values: NDArray[Any]) -> NDArray[Any]:
+def around(filtered: Callable[[Any], Any], values: NDArray[Any], margin: int | None = None) -> NDArray[Any]:
     """A picture filter over (R, C) or (R, C, K) values on rays, to which the last column is the first's
-    neighbour.
+    neighbour. It sees ``margin`` columns more on either side, by default all around the head once more.
     """
     columns = values.shape[1]
-    tripled = np.concatenate([values, values, values], axis=1)
-    return np.ascontiguousarray(np.asarray(filtered(tripled))[:, columns : 2 * columns])
+    margin = columns if margin is None else margin
+    wider = np.concatenate([values[:, columns - margin :], values, values[:, :margin]], axis=1)
+    return np.ascontiguousarray(np.asarray(filtered(wider))[:, margin : margin + columns])

@@ -28,6 +28,7 @@ from .surface import membrane, smoothstep
 _STEP_M = 0.002
 _FARTHEST_M = 0.11  # beyond the skin: what goes on farther is cut there
 _GAP_M = 0.020  # between strands: no end of the hair
+_FREE_GAP_M = 0.045  # between the neck and hair that falls free, over collar and shoulder
 _OUTLINE = 0.13  # cosine of the viewing angle within which a ray runs along the outline
 _HAIRED = 0.5  # share of cover from which hair is drawn
 _SPECK = 0.02  # of all rays: smaller pieces are no hair
@@ -36,12 +37,27 @@ _FACING_LEAST, _FACING_FACE, _FACING_RAMP = 0.15, 0.30, 0.30  # cosines: seen fr
 _TRUST_SEEN, _TRUST_OUTLINE, _TRUST_MIRRORED = 3.0, 2.0, 0.5
 _TRUST_SCALP, _TRUST_FACE, _TRUST_THROAT = 0.4, 2.0, 6.0
 _HANGS_AWAY_M = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)  # from the neck: where free hair is looked for
+_STANDS_OFF = (0.5, 0.75, 0.9)  # of the reach: where hair is looked for that stands off
 _BESIDE_FROM, _THROAT_WITHIN = np.radians(30.0), np.radians(40.0)  # azimuths
+_SIDE = np.radians(50.0), np.radians(125.0)  # azimuths that tell how long hair is
+_LONGER = 0.6  # share of the longer side
+_TRUST_BEHIND = 1.5
+_NAPE = np.radians([98.0, 115.0, 135.0, 180.0]), np.array([-0.035, -0.060, -0.075, -0.082])
+"""Azimuths and heights (m over the rays' middle) of the hairline behind the ears of a mean head."""
+_SIDEBURN = np.radians(75.0), np.radians(88.0), -0.048  # azimuths and lowest height
 _THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
 _USUAL_M = 0.008  # thickness where nothing tells it
+_TRUST_USUAL, _TRUST_BESIDE = 0.002, 0.02
+_AS_BESIDE = 0.9
+_TOLD_ENOUGH = 1.0  # rays along the outline that tell how far hair stands off at a height
 _LOCKS = 0.05  # of the thickness: how uneven locks are
+_OVER_EARS_M, _EAR_COVERED = 0.004, 0.75  # share of what is seen of an ear
+_UNSEEN = 0.3  # cosine by which a ray points away: well behind the outline
+_ROUGH_FEWEST, _ROUGHEST_M = 40, 0.006  # rays along the outline that tell it
+_CURLY_M, _LOCK_ROWS, _CURL_ROWS = 0.0015, 5.0, 1.5
 _ON_SKIN_M = 0.004
+_WIDENS = 0.3  # metres a metre down
 _HANGS_BELOW_M = -0.05  # from here down hair may hang free of the neck
 _FADE_M = 0.045  # over which the lower end fades, as the bust does
 _CLEAR, _SOLID = 4, 250  # alpha of 255
@@ -68,7 +84,8 @@ def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | Non
     cover = _cover(given, rays, skin, sight, mask)
     if not (cover > _HAIRED).any():
         return None
-    radius = skin.radius + _thickness(rays, skin, sight, cover)
+    ears = _covered_ears(given, rays, skin, sight, mask)
+    radius = skin.radius + _thickness(rays, skin, sight, cover, ears)
     progress(0.6)
     texture = hair_texture(given, rays, radius, cover, mask)
     progress(0.9)
@@ -103,22 +120,54 @@ def _skin_along(given: CompletionInput, rays: Rays) -> _Skin:
     outer = model.vertex_parts == PARTS.index("skin")
     for name in ("ears", "mouth_inside", "eye_sockets"):
         outer &= model.region(name) < 0.4
-    triangles = model.triangles[outer[model.triangles].all(axis=1)]
-    steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
-    vertices = given.fit.vertices.astype(np.float64)
     fields = np.stack([model.region("scalp"), model.region("face")], axis=1)
-    points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
-    values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(-1, 2)
-    row, column, radius = rays.cells_of(points)
-    order = np.argsort(radius, kind="stable")
-    order = order[(row[order] >= 0) & (row[order] < rays.shape[0])]
-    found = np.zeros((*rays.shape, 4), dtype=np.float32)
-    found[row[order], column[order]] = np.column_stack(
-        [radius[order], values[order], np.ones(len(order))]
-    )  # the last one written is the farthest
+    found = _outermost(given, rays, model.triangles[outer[model.triangles].all(axis=1)], fields)
     filled = around(lambda p: padded(p[..., :3], p[..., 3] > 0), found)
     smooth = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0), filled[..., 0])
     return _Skin(*(np.asarray(field, dtype=np.float64) for field in (smooth, filled[..., 1], filled[..., 2])))
+
+
+def _outermost(
+    given: CompletionInput, rays: Rays, triangles: NDArray[np.int32], fields: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(R, C, 2 + K) distance from the axis, K fields (V, K) and a 1, of what stands out farthest of some
+    (T, 3) triangles along each ray; zeros where there is none.
+    """
+    steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
+    vertices = given.fit.vertices.astype(np.float64)
+    points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
+    values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(len(points), -1)
+    row, column, radius = rays.cells_of(points)
+    order = np.argsort(radius, kind="stable")
+    order = order[(row[order] >= 0) & (row[order] < rays.shape[0])]
+    found = np.zeros((*rays.shape, fields.shape[1] + 2), dtype=np.float32)
+    found[row[order], column[order]] = np.column_stack(
+        [radius[order], values[order], np.ones(len(order))]
+    )  # the last one written is the farthest
+    return found
+
+
+def _covered_ears(
+    given: CompletionInput, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
+) -> NDArray[np.float64]:
+    """(R, C) metres that hair must stand off, not to be pierced by ears that lie under it."""
+    model = given.model
+    ears = (model.region("ears") > 0.5) & (model.vertex_parts == PARTS.index("skin"))
+    triangles = model.triangles[ears[model.triangles].all(axis=1)]
+    found = _outermost(given, rays, triangles, np.zeros((len(model.mean), 0)))
+    out = np.maximum(found[..., 0].astype(np.float64) + _OVER_EARS_M - skin.radius, 0.0) * (found[..., 1] > 0)
+    place = _pixels(given, rays.points(skin.radius + out))
+    hair = mask.sample(np.maximum(mask.hair, mask.hidden), place).reshape(rays.shape)
+    left = np.broadcast_to(rays.azimuth > 0, rays.shape)
+    seen = (out > 0) & (sight.facing > _FACING_LEAST - 0.3)
+    sides = [seen & left, seen & ~left]
+    votes = [float(hair[side].mean()) if side.any() else None for side in sides]
+    for k in (0, 1):
+        vote = votes[k] if votes[k] is not None else votes[1 - k]
+        if vote is None or vote < _EAR_COVERED:
+            out = np.where(left == (k == 0), 0.0, out)
+    wide = around(lambda p: cv2.dilate(p, np.ones((3, 3))), out)
+    return np.asarray(around(lambda p: cv2.GaussianBlur(p, (0, 0), 0.8), wide))
 
 
 def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMask) -> _Sight:
@@ -132,13 +181,31 @@ def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMas
     reach = np.zeros(rays.shape)
     going = np.ones(rays.shape, dtype=bool)
     left_photo = np.zeros(rays.shape, dtype=bool)
+    gap = np.where(rays.height < _HANGS_BELOW_M, _FREE_GAP_M, _GAP_M)[:, None]
     for step in np.arange(0.0, _FARTHEST_M, _STEP_M):
         place = _pixels(given, rays.points(skin.radius + step))
         beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1).reshape(rays.shape)
-        left_photo |= going & beyond
-        going &= ~beyond & (step - reach < _GAP_M)
+        left_photo |= going & beyond & (step - reach < _GAP_M)
+        going &= ~beyond & (step - reach < gap)
         reach = np.where(going & (mask.sample(allowed, place) > 0.5).reshape(rays.shape), step, reach)
+    reach = _fallen(rays, skin.radius, reach)
     return _Sight(facing, reach, np.exp(-0.5 * (facing / _OUTLINE) ** 2) * ~left_photo)
+
+
+def _fallen(rays: Rays, radius: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, C) the reach without shoulders: hair that falls widens little by little."""
+
+    def fall(outer: NDArray[np.float32]) -> NDArray[np.float32]:
+        outer = outer.copy()
+        widest = outer[DOME_ROWS].copy()
+        for row in range(DOME_ROWS + 1, len(outer)):
+            drop = float(rays.height[row - 1] - rays.height[row])
+            widest = cv2.dilate(np.maximum(widest, outer[row - 1])[None], np.ones((1, 5)))[0] + _WIDENS * drop
+            outer[row] = np.minimum(outer[row], widest)
+        return outer
+
+    outer = around(fall, (radius + reach).astype(np.float32)) - radius
+    return np.clip(outer, 0.0, reach)
 
 
 def _cover(
@@ -154,16 +221,16 @@ def _cover(
     # A turned face ends before the hair behind it, and the fit is not so exact.
     least = _FACING_LEAST + _FACING_FACE * skin.face
     seen = _TRUST_SEEN * np.clip((sight.facing - least) / _FACING_RAMP, 0, 1)
-    seen *= read(mask.person, _ON_SKIN_M) > 0.5
+    seen *= (read(mask.person, _ON_SKIN_M) > 0.5) & (read(mask.hidden, _ON_SKIN_M) < 0.5)
     value = read(mask.hair, _ON_SKIN_M)
     # Beside the neck hair hangs free: a ray that leaves the neck crosses it farther out.
-    azimuth = np.abs(rays.azimuth)[None]
+    azimuth, left = np.abs(rays.azimuth)[None], rays.azimuth > 0
     beside = (rays.height < _HANGS_BELOW_M)[:, None] & (skin.face < 0.3) & (azimuth > _BESIDE_FROM)
     for step in _HANGS_AWAY_M:
         farther = read(mask.hair, np.minimum(step, sight.reach))
         value = np.where(beside, np.maximum(value, farther), value)
     # Along the outline hair stands off; what stands behind a turned face is not on it.
-    stands_off = read(mask.hair, 0.5 * np.minimum(sight.reach, _HANGS_AWAY_M[-1]))
+    stands_off = np.max([read(mask.hair, share * sight.reach) for share in _STANDS_OFF], axis=0)
     stands_off *= sight.reach > 2 * _STEP_M
     outline = _TRUST_OUTLINE * np.exp(-0.5 * (sight.facing / (2 * _OUTLINE)) ** 2)
     outline *= (skin.scalp <= 0.5) & (skin.face < 0.5)
@@ -171,13 +238,31 @@ def _cover(
     own = seen + outline
     borrowed = _TRUST_MIRRORED * own[:, ::-1] / (1.0 + 4.0 * own)  # what only the other side shows
     # Where nothing says otherwise there is hair on the scalp, none on the face, and none before the throat.
-    scalp = skin.scalp > 0.5
+    scalp = (skin.scalp > 0.5) | _usual_hairline(rays)
     throat = (rays.height < _THROAT_BELOW_M)[:, None] & (azimuth < _THROAT_WITHIN)
     usual = np.where(scalp, _TRUST_SCALP, 0.0) + _TRUST_FACE * (skin.face > 0.8) / (1.0 + own)
     usual = np.where(throat, _TRUST_THROAT, usual)
     total = own + borrowed + usual
-    mixed = (value * own + value[:, ::-1] * borrowed + scalp * usual) / np.maximum(total, 1e-6)
-    return hung(_spread(rays, skin.radius, mixed, total + 1e-4))
+    known = value * own + value[:, ::-1] * borrowed
+    cover = _spread(rays, skin.radius, (known + scalp * usual) / np.maximum(total, 1e-6), total + 1e-4)
+    # Behind, hair falls as far as at the sides.
+    sides = [
+        cover[:, side & (azimuth[0] > _SIDE[0]) & (azimuth[0] < _SIDE[1])].max(axis=1)
+        for side in (left, ~left)
+    ]
+    falls = np.minimum.accumulate(_LONGER * np.maximum(*sides) + (1 - _LONGER) * np.minimum(*sides))
+    behind = _TRUST_BEHIND * smoothstep((azimuth - _SIDE[0]) / (np.pi - _SIDE[0])) * ~scalp
+    total = total + behind
+    known += scalp * usual + falls[:, None] * behind
+    return hung(_spread(rays, skin.radius, known / np.maximum(total, 1e-6), total + 1e-4))
+
+
+def _usual_hairline(rays: Rays) -> NDArray[np.bool_]:
+    """(R, C) where hair usually grows beyond the model's scalp: before the ears and down the nape."""
+    azimuth, height = np.abs(rays.azimuth)[None], rays.height[:, None]
+    nape = (azimuth > _NAPE[0][0]) & (height > np.interp(azimuth, *_NAPE)) & (height < 0)
+    low, high, end = _SIDEBURN
+    return np.asarray(nape | ((azimuth > low) & (azimuth < high) & (height > end) & (height < -0.02)))
 
 
 def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -197,22 +282,62 @@ def hung(cover: NDArray[np.float64]) -> NDArray[np.float64]:
     return around(hang, cover.astype(np.float32)).astype(np.float64)
 
 
-def _thickness(rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(R, C) metres of hair over the skin."""
+def _thickness(
+    rays: Rays, skin: _Skin, sight: _Sight, cover: NDArray[np.float64], ears: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R, C) metres of hair over the skin, and over ears that stand out so far."""
     bare = cover < _HAIRED
-    values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, _USUAL_M))
-    weights = np.where(bare, 6.0, 2.0 * sight.told + 0.002)
+    usual, trust = _behind(rays, sight, bare)
+    values = np.where(bare, 0.0, np.where(sight.told > 0.003, sight.reach, usual))
+    weights = np.where(bare, 6.0, 2.0 * sight.told + trust)
     thick = _spread(rays, skin.radius, values, weights)
     for _ in range(2):  # nowhere beyond what the photo shows, and smooth again
         over = (thick > sight.reach) & (sight.facing > -0.5) & (sight.told > 0)
         thick = _spread(rays, skin.radius, np.where(over, sight.reach, values), np.where(over, 1.0, weights))
+    thick = np.where(bare, thick, np.maximum(thick, ears))
+    rough = _roughness(sight, bare)
     noise = np.random.default_rng(3).standard_normal(rays.shape)
-    locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=5.0), noise)
-    uneven = _LOCKS * np.minimum(thick, 0.03) * np.clip(locks / locks.std(), -2, 2)
+    long = _LOCK_ROWS if rough < _CURLY_M else _CURL_ROWS
+    locks = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0, sigmaY=long), noise)
+    uneven = _LOCKS * np.minimum(thick, 0.03)
+    # Elsewhere bumps would bend what the photo shows of the surface, or change its outline.
+    behind = smoothstep(-(sight.facing + _UNSEEN) / _UNSEEN)
+    uneven = np.maximum(uneven, behind * np.minimum(rough, 0.25 * thick)) * np.clip(
+        locks / locks.std(), -2, 2
+    )
     thick = np.maximum(thick + uneven, _THIN_M)
     crown = (skin.radius + thick)[0].mean()  # one point for all columns
     thick[0] = crown - skin.radius[0]
     return thick
+
+
+def _roughness(sight: _Sight, bare: NDArray[np.bool_]) -> float:
+    """Metres: how uneven the outline of the hair is in the photo."""
+    off = sight.reach - cv2.GaussianBlur(sight.reach, (0, 0), 3.0)
+    along = (sight.told > 0.5) & ~bare & (sight.reach < _FARTHEST_M - 2 * _STEP_M)
+    if along.sum() < _ROUGH_FEWEST:
+        return 0.0
+    return float(np.clip(1.4826 * np.median(np.abs(off[along])) - 0.3 * _STEP_M, 0.0, _ROUGHEST_M))
+
+
+def _behind(
+    rays: Rays, sight: _Sight, bare: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R, C) metres of hair that nothing shows, and how much that weighs: behind the head hair stands off as
+    it does at the sides at the same height.
+    """
+    weight = sight.told * ~bare
+    total = weight.sum(axis=1)
+    known = total > _TOLD_ENOUGH
+    if not known.any():
+        return np.full(rays.shape, _USUAL_M), np.full(rays.shape, _TRUST_USUAL)
+    rows = np.arange(len(total))
+    stands_off = (weight * sight.reach).sum(axis=1)[known] / total[known]
+    beside = np.interp(rows, rows[known], stands_off)
+    behind = smoothstep((np.abs(rays.azimuth) - np.pi / 2) / (np.pi / 4))[None]
+    behind = behind * (rays.height > _HANGS_BELOW_M)[:, None]
+    usual = _USUAL_M + behind * (_AS_BESIDE * beside[:, None] - _USUAL_M)
+    return usual, _TRUST_USUAL + (_TRUST_BESIDE - _TRUST_USUAL) * behind
 
 
 def _spread(
