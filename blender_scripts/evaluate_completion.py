@@ -102,17 +102,30 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _way(name: str) -> tuple[Completion, str]:
-    """A completion, and what its results depend on: the version, and the weights if it has any."""
+    """A completion, and what its results depend on: the code, and the weights if it has any."""
     kind, _, given = name.partition("=")
+    code = code_digest()
     if kind == TEMPLATE:
-        return judging.template_copy, __version__
+        return judging.template_copy, code
     if given and not Path(given).is_file():
         raise OptionError(f"There is no file {given}: give the .tflite that {kind} shall run.")
     way = pipeline.completion(kind, Path(given) if given else None)
     if kind not in LEARNED:
-        return way, __version__
+        return way, code
     weights = Path(given) if given else pipeline.trained_weights(f"{kind}.tflite")
-    return way, f"{__version__} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
+    return way, f"{code} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
+
+
+def code_digest(package: Path | None = None) -> str:
+    """Of everything in the package that a head is made by and judged with: what other code has judged, this
+    one judges anew.
+    """
+    package = package or Path(pipeline.__file__).parent
+    digest = hashlib.sha256()
+    for room in ("face", "head", "cae"):
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return f"{__version__} {digest.hexdigest()[:16]}"
 
 
 # ---------------------------------------------------------------- judging

@@ -336,3 +336,14 @@ def test_a_sheet_names_its_rows(evaluate):
     np.testing.assert_array_equal(first[:, photo:], second[:, photo:])
     views = first[:, photo:].reshape(line, len(evaluate.SHEET_YAWS), photo, 3)
     assert (views.max(axis=(0, 2, 3)) > 0).all(), "each view says its degrees"
+
+
+def test_other_code_does_not_stand_by_what_older_code_judged(script, tmp_path):
+    for room in ("face", "head", "cae"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "part.py").write_text("ONE = 1\n")
+    before = script.code_digest(tmp_path)
+    assert script.code_digest(tmp_path) == before
+    (tmp_path / "head" / "part.py").write_text("ONE = 2\n")
+    assert script.code_digest(tmp_path) != before
+    assert script.code_digest() == script._way("mirror")[1]
