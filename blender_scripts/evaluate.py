@@ -175,8 +175,8 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
         print(f"| {path.name} | {face.yaw:+.0f} | {errors[-1]:.2f} | {cells} |", flush=True)
     table = np.array(rows)
     print(
-        f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees. "
-        f"Two of the photos: {_between(photos):.3f}.\n"
+        f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees.\n"
+        f"{_between(photos)}"
         f"Landmark NME of the fit: mean {np.mean(errors):.2f} %, median {np.median(errors):.2f} %.\n"
         "Outline above the chin, intersection over union with the photo's, median: head with hair "
         f"{np.median(outlines, axis=0)[0]:.3f}, without {np.median(outlines, axis=0)[1]:.3f}."
@@ -208,10 +208,10 @@ def _medians(table: NDArray[np.float64]) -> str:
     return ", ".join(f"{np.median(part):.3f} at {name}" for name, part in groups.items())
 
 
-def _between(descriptors: Sequence[NDArray[np.float64]]) -> float:
-    """The median distance of two (128,) descriptors: what the others are to be measured by."""
-    pairs = list(itertools.combinations(descriptors, 2))
-    return float(np.median([np.linalg.norm(a - b) for a, b in pairs])) if pairs else float("nan")
+def _between(photos: Sequence[NDArray[np.float64]]) -> str:
+    """A line on how far (128,) descriptors of photos are from each other, by which distances are measured."""
+    pairs = [np.linalg.norm(a - b) for a, b in itertools.combinations(photos, 2)]
+    return f"Two of the photos are {np.median(pairs):.3f} apart (median).\n" if pairs else ""
 
 
 def floor_table(
@@ -255,7 +255,7 @@ def _floor(tools: pipeline.Tools, folder: Path) -> None:
     )
     for k, what in enumerate(("photo, true views", "true view at 0, true views", "photo, our head's views")):
         print(f"- {what}: {_medians(table[:, k])}")
-    print(f"- photo, somebody else's photo: {_between(photos):.3f}")
+    print(f"\n{_between(photos)}", end="")
 
 
 def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, float]:
