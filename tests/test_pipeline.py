@@ -165,3 +165,10 @@ def test_the_report_can_be_written_as_json(demo_person):
     assert found["face"]["yaw"] == pytest.approx(demo_person.face.yaw, abs=0.01)
     assert found["warnings"] == list(demo_person.warnings)
     assert set(found["fit"]["expression"]) <= set(demo_person.head.expression_names)
+
+
+def test_the_add_on_knows_how_long_each_stage_takes():
+    from holotalk_addon.ui.operators_hologram import GENERATE_SHARES
+
+    assert set(BEFORE_BLENDER) <= set(GENERATE_SHARES)
+    assert sum(GENERATE_SHARES.values()) == pytest.approx(1.0)

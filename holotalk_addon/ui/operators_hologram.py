@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 GENERATE_SHARES = {
     LOADING: 0.12,
-    "Reading the photo": 0.03,
-    "Finding the face": 0.12,
-    "Separating the person": 0.03,
-    "Fitting the head": 0.04,
-    "Meeting the outline": 0.03,
-    "Projecting the photo": 0.13,
-    "Completing the head": 0.5,
+    "Reading the photo": 0.02,
+    "Finding the face": 0.08,
+    "Separating the person": 0.01,
+    "Fitting the head": 0.02,
+    "Meeting the outline": 0.02,
+    "Projecting the photo": 0.15,
+    "Completing the head": 0.47,
+    "Growing the hair": 0.11,
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
