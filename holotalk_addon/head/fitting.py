@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from .camera import Camera
 from .head import PARTS
-from .landmark_errors import drift_of, eye_distance, upright
+from .landmark_errors import certainty, drift_of, eye_distance, upright
 from .morphable_model import OUTER_EYE_CORNERS, HeadModel
 
 # The priors. Identity is in standard deviations and landmark errors follow the network's measured
 # statistics (HeadModel.landmark_noise), so both priors are what they are: 1. Expressions are rare.
 _EXPRESSION_PRIOR = 10.0
 _GAZE_PRIOR = 3.0  # eyes turn freely: nothing but the iris tells where they look
-_ROTATION_SIGMA = np.radians(3.0)
+ROTATION_SIGMA = np.radians(3.0)
 _HOLD_FROM = 20.0  # degrees of turn from which identity is held back
 _IRIS_SIGMA = 0.02  # of the distance between the outer eye corners
 _ITERATIONS = 5
@@ -32,7 +32,7 @@ _ITERATIONS = 5
 # them tell no more than a sixth as many independent ones would. Measured on 150 rendered people that nothing
 # else is measured on: nearer to the truth than the mean head for 89 %, with 1.0 for 81 %; on 160 others 89 %,
 # and 91 % once the drift is known. The second pass knows of no drift: the texture follows the points.
-_FIRST_SIGMA = 2.5
+FIRST_SIGMA = 2.5
 
 # The second pass: identity held close to the first's, and the points themselves. Held is what moves the
 # face, in distance; a little also each component by itself, so that none runs away where it moves nothing.
@@ -138,7 +138,7 @@ class _Solver:
         self.noise = np.zeros(len(modes))
         self.identity = np.zeros(len(self.identity_basis))
         self.expression = np.zeros(len(self.expression_basis))
-        self.expected_rotation, self.rotation_sigma = self.first_rotation, _ROTATION_SIGMA
+        self.expected_rotation, self.rotation_sigma = self.first_rotation, ROTATION_SIGMA
         self.rotation = self.first_rotation.copy()
         self.translation = self._first_translation()
 
@@ -175,7 +175,7 @@ class _Solver:
         gaze = np.char.startswith(self.model.expression_names, "eyeLook")
         held = np.where(gaze, _GAZE_PRIOR, _EXPRESSION_PRIOR)
         prior = np.diag(np.concatenate([np.zeros(6), np.full(k, hold), held, np.ones(n)]))
-        close_sigma, self.sigma = self.sigma, _FIRST_SIGMA * self.sigma
+        close_sigma, self.sigma = self.sigma, FIRST_SIGMA * self.sigma
         for _ in range(_ITERATIONS):
             self._step(prior, np.zeros(k))
         self.sigma = close_sigma
@@ -227,8 +227,8 @@ class _Solver:
         self.noise = self.noise + step[6 + k + m :]
 
     def _weights(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) one over the standard deviation of each point; a point turned away is a guess."""
-        return np.asarray(np.clip(0.25 + 1.5 * self._facing(at), 0.1, 1.0) / self.sigma)
+        """(N,) one over the standard deviation of each point."""
+        return np.asarray(certainty(self._facing(at)) / self.sigma)
 
     def _facing(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) cosine between the surface at the points and the direction to the camera."""

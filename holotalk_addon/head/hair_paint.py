@@ -74,9 +74,8 @@ def hair_texture(
     colour, seen, core, outline, edge = _seen(given, rays, radius, mask)
     fine_cover = _fine(cover)
     at_edge = smoothstep(2 - np.abs(fine_cover - 0.5) / _NEAR_EDGE)
-    seen = core + (seen - core) * at_edge.astype(
-        np.float32
-    )  # elsewhere its border is that of a face before it
+    # Elsewhere its border is that of a face before it.
+    seen = core + (seen - core) * at_edge.astype(np.float32)
     mirrored = (1 - seen) * seen[:, ::-1]
     known = seen + mirrored
     summed = colour * seen[..., None] + colour[:, ::-1] * mirrored[..., None]

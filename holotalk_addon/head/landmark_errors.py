@@ -78,6 +78,15 @@ def eye_distance(points: NDArray[np.floating], rotation: NDArray[np.floating]) -
     return float(np.linalg.norm(first - second)) / shortened
 
 
+def certainty(facing: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N,) 0..1 how far points are to be believed: one that is turned away is a guess.
+
+    Args:
+        facing: (N,) cosine between the surface under them and the way to the camera.
+    """
+    return np.asarray(np.clip(0.25 + 1.5 * facing, 0.1, 1.0))
+
+
 def drift_of(drift: NDArray[np.floating], rotation: NDArray[np.floating], unit: float) -> NDArray[np.float64]:
     """(468, 2) pixels, x right, y down: how far off a network with this drift puts the points of a face.
 

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .fitting import HeadFit
+from .fitting import FIRST_SIGMA, ROTATION_SIGMA, HeadFit
 from .head import PARTS
-from .landmark_errors import upright
+from .landmark_errors import certainty, upright
 from .morphable_model import OUTER_EYE_CORNERS, HeadModel
 from .raster import barycentric, pixel_centres, rasterize
 from .texture import sample_picture
@@ -47,8 +47,6 @@ _INDEPENDENT = 0.06
 _DOUBTFUL_M = 0.004  # offsets from here on count less and less: another outline may have been found
 _LEAST_POINTS = 6.0  # one is about a millimetre of it
 
-_LANDMARK_SIGMA = 2.5  # of the model's own: as in the fit's first pass
-_ROTATION_SIGMA = np.radians(3.0)
 _ROUNDS = 3
 
 _NOT_SKIN = ("scalp", "brows", "lips", "eyelids", "mouth_inside", "eye_sockets")
@@ -194,8 +192,7 @@ def _told_by_landmarks(model: HeadModel, fit: HeadFit) -> NDArray[np.float64]:
     eye_distance = float(np.linalg.norm(eyes[0] - eyes[1]) * fit.camera.focal / -at[:, 2].mean())
     normals = model.landmarks(model.normals(model.mean)) @ fit.rotation.T
     facing = np.einsum("nd,nd->n", normals, -at / np.linalg.norm(at, axis=1, keepdims=True))
-    certain = np.clip(0.25 + 1.5 * facing, 0.1, 1.0)
-    certain /= _LANDMARK_SIGMA * model.landmark_sigma * eye_distance
+    certain = certainty(facing) / (FIRST_SIGMA * model.landmark_sigma * eye_distance)
     noise = model.landmark_noise.astype(np.float64) @ upright(fit.rotation).T * eye_distance
     turned = points @ fit.rotation.T
     by_turn = np.cross(turned[:, None], jacobian)
@@ -204,7 +201,7 @@ def _told_by_landmarks(model: HeadModel, fit: HeadFit) -> NDArray[np.float64]:
     columns = (columns * certain[:, None, None]).reshape(-1, columns.shape[2])
     form = columns.T @ columns
     form[6:, 6:] += np.eye(len(form) - 6)
-    form[:3, :3] += np.eye(3) / _ROTATION_SIGMA**2
+    form[:3, :3] += np.eye(3) / ROTATION_SIGMA**2
     own = 6 + len(basis)
     across = form[:own, own:]
     return np.asarray(form[:own, :own] - across @ np.linalg.solve(form[own:, own:], across.T))
