@@ -191,7 +191,7 @@ def judge_person(
     result = {}
     for name, way in ways.items():
         texture = way(given, lambda _fraction: None)
-        pictures = judging.completed(views, model, texture)
+        pictures = judging.completed(views, texture)
         own = [picture.pixels for picture in texture.pictures if picture.name in ("left", "right")]
         if not own or rounded_yaw(photo_yaw(given.fit)) != 0:  # turned by other angles than the truth
             own = list(np.zeros((0, SNAPSHOT_SIDE, SNAPSHOT_SIDE), dtype=np.uint8))

@@ -28,10 +28,9 @@ from PIL import Image
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
-from holotalk_addon.cae.drawing import DrawnHair, draw_hair, surface
+from holotalk_addon.cae.drawing import surface
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.head.fill import mirror_and_fill
-from holotalk_addon.head.hair_volume import grow_hair
 from holotalk_addon.outputs import replacing, write_text
 
 TEXTURE = 1024
@@ -116,17 +115,11 @@ def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
     _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
     views = judging.lay_on(person, given)
     head = judging.laid(person, given)
-    plain = judging.completed(views, model, mirror_and_fill(given))
-    grown = grow_hair(given)
-    hair: list[DrawnHair] = []
-    if grown is not None:
-        grown = replace(grown, vertices=judging.laid(person, given, grown.vertices).astype(np.float32))
-        hair = [draw_hair(model, head, grown, view) for view in person.views]
-    layers = np.stack([drawn.picture() for drawn in hair]) if hair else np.zeros((*plain.shape[:3], 4))
-    haired = (plain * (1 - layers[..., 3:]) + layers[..., :3]).astype(np.float32)
-    cover = np.stack([drawn.cover() for drawn in views.drawn])
-    covers = (cover > 0.5, np.maximum(cover, layers[..., 3]) > 0.5)
-    union = (person.head | covers[1]) & ~person.clothes & ~views.ends
+    texture = mirror_and_fill(given)
+    haired = judging.completed(views, texture)
+    plain = judging.completed(views, replace(texture, hair=None))
+    bald = [replace(drawn, hair=None) for drawn in views.drawn]
+    covers = [np.stack([drawn.cover() for drawn in way]) > 0.5 for way in (bald, views.drawn)]
     low = person.lowest()
     result = np.full((2, len(person.views), len(MEASURES)), np.nan)
     for v, view in enumerate(person.views):
@@ -135,12 +128,11 @@ def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
         for way, picture in enumerate((plain, haired)):
             drawn, true = covers[way][v] & counted, person.head[v] & counted
             ssim, _, l1 = judging.compared(
-                person.colour[v], picture[v] * ~person.clothes[v][..., None], union[v]
+                person.colour[v], picture[v] * ~person.clothes[v][..., None], views.judged[v]
             )
             result[way, v, :3] = (drawn & true).sum() / max(1, (drawn | true).sum()), ssim, 100 * l1
-    bald: list[DrawnHair | None] = [None] * len(views.drawn)
-    for way, worn in enumerate((bald, hair or bald)):
-        shown = [surface(model, head, d, h) for d, h in zip(views.drawn, worn, strict=True)]
+    for way, worn in enumerate((bald, views.drawn)):
+        shown = [surface(head, drawn) for drawn in worn]
         result[way, :, 3] = judging.surface_miss(person, shown)
     truth = model.vertices(person.identity)
     face = [judging.face_miss(model, shape, truth) for shape in (model.mean, given.fit.vertices)]

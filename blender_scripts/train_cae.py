@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Train HOLOTALK's autoencoder on rendered people and write it as a ``.tflite``.
+"""Train one of the two networks that complete heads and write it as a ``.tflite``.
 
-    python blender_scripts/train_cae.py --data DIR --held-out DIR --run DIR -o holotalk.tflite
+    python blender_scripts/train_cae.py --data DIR --held-out DIR --run DIR -o cae.tflite
+    python blender_scripts/train_cae.py --network holotalk --data DIR --held-out DIR --run DIR -o FILE.tflite
 
-``--data`` and ``--held-out`` are folders that ``holotalk render-data --preset holotalk`` has filled, with
-different people. The run's folder keeps all that is needed to go on: the same command again resumes where
-it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Keras on
-another backend (``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under
-TensorFlow then converts what the run has.
+``--data`` and ``--held-out`` have different people: for our own network, ``cae``, stacks that
+``make_stacks.py`` has made; for HOLOTALK's autoencoder folders that ``holotalk render-data --preset
+holotalk`` has filled. The run's folder keeps all that is needed to go on: the same command again resumes
+where it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Beside
+the ``.tflite`` lies a ``.keras`` with the same weights in full precision. Keras on another backend
+(``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under TensorFlow then
+converts what the run has.
 """
 
 from __future__ import annotations
@@ -17,12 +20,23 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from holotalk_addon.errors import HoloTalkError, MissingPartError
 from holotalk_addon.head.compile_model import ensure_model
 from holotalk_addon.head.morphable_model import load_model
-from holotalk_addon.outputs import check_output
+from holotalk_addon.outputs import check_output, replacing
 
+if TYPE_CHECKING:
+    from holotalk_addon.cae.training import Task
+
+NETWORKS = ("cae", "holotalk")
+BATCHES = {"cae": 8, "holotalk": 32}
+PROBES = 16
+"""Stacks on which Keras and LiteRT are compared."""
 LARGEST_DISAGREEMENT = 1e-3
 """Between Keras and LiteRT, of 0..1: a quarter of what one step of a byte is."""
 
@@ -30,6 +44,7 @@ LARGEST_DISAGREEMENT = 1e-3
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, convert, compare; returns 0, or 2 after an error that the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="people to learn from")
     parser.add_argument("--held-out", type=Path, required=True, metavar="DIR", help="people to judge by")
     parser.add_argument(
@@ -38,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.tflite")
     parser.add_argument("--epochs", type=int, default=60, help="at most so many, default 60")
     parser.add_argument("--steps", type=int, help="steps an epoch; default: once through the data")
-    parser.add_argument("--batch", type=int, default=32, help="stacks a step, default 32")
+    parser.add_argument("--batch", type=int, help=f"stacks a step, default {BATCHES}")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate, default 0.001")
     parser.add_argument("--patience", type=int, default=6, help="epochs without progress before it stops")
     parser.add_argument("--start", type=Path, metavar="FILE.tflite", help="begin with these weights")
@@ -72,29 +87,31 @@ def _run(options: argparse.Namespace) -> int:
 
     from holotalk_addon.cae import training
     from holotalk_addon.cae.conversion import convert, disagreement, weights_of
-    from holotalk_addon.cae.snapshots import read_snapshots, stacked, template_sides
 
-    data, held_out = read_snapshots(options.data), read_snapshots(options.held_out)
+    task, probe = _task(options)
+    shown = [len(samples.person) for samples in (task.training, task.held_out)]
+    people = [len(np.unique(samples.person)) for samples in (task.training, task.held_out)]
     print(
-        f"Keras {keras.__version__} on {keras.backend.backend()}; {len(data.person)} stacks of "
-        f"{len(set(data.person.tolist()))} people, {len(held_out.person)} of "
-        f"{len(set(held_out.person.tolist()))} held out",
+        f"Keras {keras.__version__} on {keras.backend.backend()}; {shown[0]} stacks of {people[0]} people, "
+        f"{shown[1]} of {people[1]} held out",
         flush=True,
     )
     settings = training.TrainingOptions(
-        options.epochs, options.batch, options.rate, options.patience, options.steps, options.seed
+        options.epochs,
+        options.batch or BATCHES[options.network],
+        options.rate,
+        options.patience,
+        options.steps,
+        options.seed,
     )
-    templates = template_sides(load_model(ensure_model()))
     start = weights_of(options.start) if options.start else None
-    state = training.train(
-        data, held_out, options.run, settings, templates, lambda line: print(line, flush=True), start
-    )
+    state = training.train(task, options.run, settings, lambda line: print(line, flush=True), start)
     print(f"{state.epoch} epochs; the best is {state.best_epoch}, held-out loss {state.best_loss:.4f}")
     if options.no_convert:
         return 0
-    network = training.best_network(options.run)
+    network = training.best_network(options.run, task.network())
     convert(network, options.output)
-    apart = disagreement(network, options.output, stacked(held_out.front[:16], held_out.side[:16]))
+    apart = disagreement(network, options.output, probe)
     print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
     if apart > LARGEST_DISAGREEMENT:
         options.output.unlink()
@@ -102,7 +119,27 @@ def _run(options: argparse.Namespace) -> int:
             f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this TensorFlow's "
             "converter does not fit this LiteRT; try the versions in pyproject.toml."
         )
+    with replacing(options.output.with_suffix(".keras")) as beside:
+        network.save(beside)
     return 0
+
+
+def _task(options: argparse.Namespace) -> tuple[Task, NDArray[np.float32]]:
+    """What is trained, and some inputs on which Keras and LiteRT are compared."""
+    task: Any
+    if options.network == "holotalk":
+        from holotalk_addon.cae.holotalk_training import holotalk_task
+        from holotalk_addon.cae.snapshots import read_snapshots, template_sides
+
+        templates = template_sides(load_model(ensure_model()))
+        task = holotalk_task(read_snapshots(options.data), read_snapshots(options.held_out), templates)
+    else:
+        from holotalk_addon.cae.completion_training import completion_task
+        from holotalk_addon.cae.stack_data import read_stacks
+
+        task = completion_task(read_stacks(options.data), read_stacks(options.held_out))
+    few = np.arange(min(PROBES, len(task.held_out.person)))
+    return task, task.held_out.make(few, np.zeros(len(few), dtype=bool))[0]
 
 
 if __name__ == "__main__":

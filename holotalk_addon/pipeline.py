@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
 """What may be asked for; ``auto`` is the best that this version has."""
 
-PICTURES = {"holotalk": ("left", "front", "right")}
+PICTURES = {"cae": ("left", "right", "back", "sides"), "holotalk": ("left", "front", "right")}
 """By the completion's name, what the pictures show that it draws itself, in the order of
 :attr:`Person.pictures`."""
 
@@ -123,12 +123,11 @@ def completion(name: str, weights: Path | None = None) -> Completion:
     from .head.fill import mirror_and_fill
 
     if name not in COMPLETIONS:
-        raise OptionError(f"There is no completion '{name}': choose auto, mirror or holotalk.")
+        raise OptionError(f"There is no completion '{name}': choose auto, mirror, cae or holotalk.")
     if name == "cae":
-        raise OptionError(
-            f"The learned completion '{name}' needs weights that this version does not have yet: "
-            "choose auto, mirror or holotalk."
-        )
+        from .cae.learned import CompletionNetwork, learned_completion
+
+        return learned_completion(CompletionNetwork(weights or trained_weights("cae.tflite")))
     if name == "holotalk":
         from .cae.holotalk import HolotalkNetwork, holotalk_completion
 
@@ -189,7 +188,6 @@ def person_from_pixels(
     texture_size: int | None = None,
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
-    from .head.hair_volume import grow_hair
     from .head.head import Head
 
     model = tools.model
@@ -198,8 +196,6 @@ def person_from_pixels(
     fit = given.fit
     with stages.stage("Completing the head") as progress:
         texture = paint(given, progress)
-    with stages.stage("Growing the hair") as progress:
-        hair = grow_hair(given, progress)
     head = Head(
         vertices=fit.vertices,
         polygons=model.polygons,
@@ -210,7 +206,7 @@ def person_from_pixels(
         expression=np.asarray(fit.expression, dtype=np.float32),
         fade=model.fade,
         texture=texture.pixels,
-        hair=hair,
+        hair=texture.hair,
     )
     warnings = (*photo.warnings, *face.warnings)
     return Person(photo, faces, face, fit, head, texture.seen, warnings, texture.pictures)
@@ -220,7 +216,7 @@ def completion_input(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
 ) -> tuple[tuple[Face, ...], Face, CompletionInput]:
     """What a completion starts from: every face of the photo, the chosen one, and its head as far as the
-    photo shows it.
+    photo shows it, with the hair grown.
 
     Raises:
         FaceError: there is no (such) face in it.
@@ -229,6 +225,7 @@ def completion_input(
     from .head.camera import Camera
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
+    from .head.hair_volume import grow_hair
     from .head.outline import meet_outline
     from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
@@ -247,7 +244,10 @@ def completion_input(
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    return faces, face, CompletionInput(model, fit, layout, photo.pixels, person, baked)
+    given = CompletionInput(model, fit, layout, photo.pixels, person, baked)
+    with stages.stage("Growing the hair") as progress:
+        given = replace(given, hair=grow_hair(given, progress))
+    return faces, face, given
 
 
 def new_file() -> None:

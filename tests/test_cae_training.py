@@ -20,6 +20,7 @@ pytest.importorskip("keras", reason="Keras is not installed: make test-train")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
 
 from holotalk_addon.cae import conversion, network, training
+from holotalk_addon.cae.holotalk_training import holotalk_task
 from holotalk_addon.cae.snapshots import Snapshots, read_snapshots, stacked, template_sides
 from holotalk_addon.errors import AssetError, OptionError
 
@@ -56,9 +57,13 @@ def run(samples, tools, tmp_path_factory):
     templates = template_sides(tools.model)
     for epochs in (1, 2):
         options = training.TrainingOptions(epochs=epochs, batch=4, seed=3)
-        state = training.train(*samples, folder, options, templates, lambda _line: None)
+        state = training.train(holotalk_task(*samples, templates), folder, options, lambda _line: None)
         assert state.epoch == epochs
     return folder
+
+
+def best(run):
+    return training.best_network(run, network.holotalk_autoencoder())
 
 
 def test_the_network_is_holotalks():
@@ -83,7 +88,7 @@ def test_it_learns(run, samples):
     _, held = samples
     true = stacked(held.front, held.side)
     untrained = network.holotalk_autoencoder().predict(true, verbose=0)
-    made = training.best_network(run).predict(true, verbose=0)
+    made = best(run).predict(true, verbose=0)
     assert np.abs(made - true).mean() < 0.6 * np.abs(untrained - true).mean()
 
 
@@ -91,11 +96,11 @@ def test_it_learns(run, samples):
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(run, samples, tmp_path):
     """The same order, mirroring and optimizer: the same weights."""
     options = training.TrainingOptions(epochs=2, batch=4, seed=3)
-    training.train(*samples, tmp_path / "straight", options, None, lambda _line: None)
+    training.train(holotalk_task(*samples), tmp_path / "straight", options, lambda _line: None)
     _, held = samples
     true = stacked(held.front, held.side)
-    resumed = training.best_network(run).predict(true, verbose=0)
-    straight = training.best_network(tmp_path / "straight").predict(true, verbose=0)
+    resumed = best(run).predict(true, verbose=0)
+    straight = best(tmp_path / "straight").predict(true, verbose=0)
     np.testing.assert_allclose(resumed, straight, atol=1e-6)
 
 
@@ -118,17 +123,17 @@ def test_it_stops_when_held_out_people_gain_nothing(samples, tmp_path):
     rng = np.random.default_rng(0)
     noise = Snapshots(held.person, held.yaw, *rng.integers(0, 256, (2, *held.front.shape), dtype=np.uint8))
     options = training.TrainingOptions(epochs=40, batch=32, patience=2, steps=1)
-    state = training.train(learnt, noise, tmp_path / "run", options, None, lambda _line: None)
+    state = training.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
     assert state.stopped
     assert state.epoch == state.best_epoch + 2 < 40
-    again = training.train(learnt, noise, tmp_path / "run", options, None, lambda _line: None)
+    again = training.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
     assert again == state
 
 
 def test_the_same_people_cannot_be_learnt_from_and_held_out(samples, tmp_path):
     learnt, _ = samples
     with pytest.raises(OptionError, match="same people"):
-        training.train(learnt, learnt, tmp_path / "run", training.TrainingOptions())
+        training.train(holotalk_task(learnt, learnt), tmp_path / "run", training.TrainingOptions())
 
 
 def test_a_foreign_state_is_told(tmp_path):
@@ -140,14 +145,14 @@ def test_a_foreign_state_is_told(tmp_path):
 @pytest.fixture(scope="module")
 def tflite(run, tmp_path_factory):
     path = tmp_path_factory.mktemp("tflite") / "holotalk.tflite"
-    conversion.convert(training.best_network(run), path)
+    conversion.convert(best(run), path)
     return path
 
 
 def test_litert_agrees_with_keras(run, samples, tflite):
     _, held = samples
     pictures = stacked(held.front, held.side)
-    assert conversion.disagreement(training.best_network(run), tflite, pictures) <= 1e-3
+    assert conversion.disagreement(best(run), tflite, pictures) <= 1e-3
     # Two bytes a weight: float16.
     assert tflite.stat().st_size == pytest.approx(2 * network.PARAMETERS, rel=0.01)
 
@@ -155,7 +160,7 @@ def test_litert_agrees_with_keras(run, samples, tflite):
 def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
     again = network.holotalk_autoencoder()
     again.set_weights(conversion.weights_of(tflite))
-    trained = training.best_network(run)
+    trained = best(run)
     for ours, theirs in zip(trained.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
     _, held = samples
@@ -165,10 +170,10 @@ def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
 def test_training_can_begin_with_published_weights(samples, tflite, tmp_path):
     options = training.TrainingOptions(epochs=1, batch=4, steps=1, learning_rate=1e-9)
     start = conversion.weights_of(tflite)
-    training.train(*samples, tmp_path / "run", options, None, lambda _line: None, start)
+    training.train(holotalk_task(*samples), tmp_path / "run", options, lambda _line: None, start)
     _, held = samples
     pictures = stacked(held.front[:4], held.side[:4])
-    assert conversion.disagreement(training.best_network(tmp_path / "run"), tflite, pictures) <= 1e-3
+    assert conversion.disagreement(best(tmp_path / "run"), tflite, pictures) <= 1e-3
 
 
 def test_other_files_are_no_weights(tmp_path):
@@ -180,10 +185,11 @@ def test_other_files_are_no_weights(tmp_path):
 
 
 def test_mirroring_is_by_sample_and_epoch(samples):
-    learnt, _ = samples
+    learnt, held = samples
     options = training.TrainingOptions(batch=32, seed=5)
-    first, second = (training._Stacks(learnt, options, epoch)[0][0] for epoch in (0, 1))
-    again = training._Stacks(learnt, options, 0)[0][0]
+    samples = holotalk_task(learnt, held).training
+    first, second = (training.Dealt(samples, options, epoch)[0][0] for epoch in (0, 1))
+    again = training.Dealt(samples, options, 0)[0][0]
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     straight = {picture.tobytes() for picture in stacked(learnt.front, learnt.side)}

@@ -145,7 +145,7 @@ def test_unseen_hair_has_the_colour_of_the_seen(hair, given):
 def test_the_same_photo_grows_the_same_hair(hair, given):
     from holotalk_addon.head.hair_volume import grow_hair
 
-    again = grow_hair(given)
+    again = grow_hair(given).hair
     for field in dataclasses.fields(hair):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(hair, field.name))
 
@@ -203,7 +203,7 @@ def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools):
     x = np.flatnonzero(given.person[int(y)] > 0.5).max() + 0.006 * metre
     lamp = np.hypot(columns - x, rows - y) < 0.013 * metre
     assert 0 < (given.person[lamp] > 0.5).mean() < 0.7, "at the outline"
-    lit = grow_hair(painted_on(given, lamp, (255, 10, 20)))
+    lit = grow_hair(painted_on(given, lamp, (255, 10, 20))).hair
     red, green, blue = np.moveaxis(lit.texture[drawn_texels(lit), :3].astype(int), 1, 0)
     assert (red - np.maximum(green, blue)).max() < 90
     reach = [np.abs(h.vertices[used_by(h, drawn(h))][:, 0]).max() for h in (hair, lit)]
@@ -232,7 +232,7 @@ def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools):
     assert mask.hidden.any()
     assert not (mask.hair * mask.hidden).any()
     assert not hair_mask(given).hidden.any()
-    grown = grow_hair(raised)
+    grown = grow_hair(raised).hair
     high = [h.vertices[used_by(h, drawn(h))] for h in (hair, grown)]
     reach = [np.abs(v[v[:, 1] > 0.05][:, 0]).max() for v in high]
     assert reach[1] < reach[0] + 0.01, "no horn"
@@ -274,7 +274,9 @@ def test_curls_of_the_outline_go_on_behind(hair, given, tools):
     inside = cv2.distanceTransform((given.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     wave = np.sin(np.arctan2(rows - y, columns - x) * 40) > 0
     bitten = (inside < 0.014 * metre) & wave & (rows < y)
-    curly = grow_hair(dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32)))
+    curly = grow_hair(
+        dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32))
+    ).hair
 
     def unevenness(grown):
         v = grown.vertices.astype(float)

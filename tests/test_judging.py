@@ -13,7 +13,7 @@ from PIL import Image
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
-from holotalk_addon.cae.drawing import draw_hair, draw_head, surface
+from holotalk_addon.cae.drawing import draw_person, surface
 from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
 from holotalk_addon.errors import HoloTalkError, OptionError
 from holotalk_addon.head.completion import HeadTexture
@@ -122,7 +122,7 @@ def test_a_true_texture_beats_black(judged_by_hand, tools):
     copied = judging.template_copy(given)
     mirrored = pipeline.completion("mirror")(given, lambda _f: None)
     tables = [
-        judging.scores(person, views, judging.completed(views, tools.model, texture))
+        judging.scores(person, views, judging.completed(views, texture))
         for texture in (black, copied, mirrored)
     ]
     errors = [np.nanmean(table[:, 1, 2]) for table in tables]
@@ -245,8 +245,8 @@ def test_a_surface_that_is_off_by_three_millimetres_measures_three(people, tools
     truth = model.vertices(person.identity).astype(float)
 
     def miss(vertices):
-        drawn = [draw_head(model, vertices, view) for view in person.views]
-        return judging.surface_miss(person, [surface(model, vertices, head) for head in drawn])
+        drawn = [draw_person(model, vertices, None, view) for view in person.views]
+        return judging.surface_miss(person, [surface(vertices, one) for one in drawn])
 
     assert miss(truth).max() < 1.0, "what the pixels of the truth leave"
     outward = model.normals(truth)
@@ -258,12 +258,11 @@ def test_what_hides_the_head_is_its_surface(people, tools):
     """A ball around the head, solid in its lower half and clear above."""
     model, view = tools.model, people[0].views[0]
     truth = model.vertices(people[0].identity).astype(float)
-    head = draw_head(model, truth, view)
     radius = 0.14
-    pixel, bare = surface(model, truth, head)
+    pixel, bare = surface(truth, draw_person(model, truth, None, view))
     centres = np.stack([pixel % view.size, pixel // view.size], axis=1) + 0.5
     np.testing.assert_allclose(view.project(bare), centres, atol=0.3)
-    _, places = surface(model, truth, head, draw_hair(model, truth, _ball(radius), view))
+    _, places = surface(truth, draw_person(model, truth, _ball(radius), view))
     above, below = places[:, 1] > 0.02, (places[:, 1] < -0.02) & (places[:, 1] > -0.06)
     assert below.any()
     np.testing.assert_allclose(np.linalg.norm(places[below], axis=1), radius, atol=0.003)

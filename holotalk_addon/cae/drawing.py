@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head.camera import Camera
+from ..head.completion import CompletionInput, HeadTexture
 from ..head.head import PARTS, Hair
 from ..head.morphable_model import HeadModel, corner_uvs, triangulate
 from ..head.raster import barycentric, pixel_centres, rasterize
@@ -37,6 +38,11 @@ class DrawnHead:
     """(N,)"""
     weights: NDArray[np.float64]
     """(N, 3) barycentric."""
+
+    @property
+    def samples(self) -> int:
+        """Of the whole picture."""
+        return (self.size * _SAMPLES) ** 2
 
     def cover(self) -> NDArray[np.float32]:
         """(size, size) 0..1: how much of each pixel the head covers."""
@@ -80,12 +86,73 @@ class DrawnHair:
     """(N,) flat index into the (size * 2) squared samples."""
     points: NDArray[np.float64]
     """(N, 3) metres, head axes."""
-    rgba: NDArray[np.float32]
-    """(N, 4) premultiplied sRGB and alpha, 0..1."""
+    texel: NDArray[np.int64]
+    """(N,) flat index into the texture."""
+    texture: NDArray[np.uint8]
+    """(H, W, 4) sRGB and alpha: the hair's own, or another in its place."""
+
+    def rgba(self) -> NDArray[np.float32]:
+        """(N, 4) premultiplied sRGB and alpha, 0..1."""
+        found = self.texture.reshape(-1, 4)[self.texel].astype(np.float32) / np.float32(255.0)
+        found[:, :3] *= found[:, 3:]
+        return found
 
     def picture(self) -> NDArray[np.float32]:
         """(size, size, 4) premultiplied sRGB and alpha 0..1."""
-        return _averaged(self.size, self.sample, self.rgba)
+        return _averaged(self.size, self.sample, self.rgba())
+
+    def field(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(size, size): an (H, W) picture over the texture, times alpha; 0 off the hair."""
+        shown = values.ravel()[self.texel] * self.rgba()[:, 3]
+        return _averaged(self.size, self.sample, shown[:, None])[..., 0]
+
+
+@dataclass(frozen=True)
+class DrawnPerson:
+    """What a view shows of a head and of the hair on it."""
+
+    model: HeadModel
+    head: DrawnHead
+    hair: DrawnHair | None
+
+    def hair_cover(self) -> NDArray[np.float32]:
+        """(size, size) 0..1: how much of each pixel hair hides."""
+        if self.hair is None:
+            return np.zeros((self.head.size, self.head.size), dtype=np.float32)
+        return self.hair.picture()[..., 3]
+
+    def cover(self) -> NDArray[np.float32]:
+        """(size, size) 0..1: how much of each pixel is head or hair."""
+        return np.maximum(self.head.cover(), self.hair_cover())
+
+    def fade(self) -> NDArray[np.float32]:
+        """(size, size) 0..1: how bright the bust is, times how much of the pixel the head covers."""
+        return self.head.field(self.model, self.model.fade[:, None])[..., 0]
+
+    def picture(self, texture: HeadTexture) -> NDArray[np.float32]:
+        """(size, size, 3) sRGB 0..1 on black: in this texture, with its hair if it has any."""
+        colours = texture.pixels[..., :3].astype(np.float32) / np.float32(255.0)
+        skin = self.head.texture(self.model, colours)
+        skin *= (self.fade() / np.maximum(self.head.cover(), 1e-6))[..., None]
+        if texture.hair is None or self.hair is None:
+            return np.clip(skin, 0.0, 1.0)
+        hair = replace(self.hair, texture=texture.hair.texture).picture()
+        return np.clip(skin * (1.0 - hair[..., 3:]) + hair[..., :3], 0.0, 1.0)
+
+    def seen(self, given: CompletionInput) -> NDArray[np.float32]:
+        """(size, size) 0..1: how much of each pixel the photo showed; 0 off the head."""
+        skin = self.head.texture(self.model, given.baked.seen[..., None])[..., 0]
+        if given.hair is None or self.hair is None:
+            return skin
+        return skin * (1.0 - self.hair_cover()) + self.hair.field(given.hair.seen)
+
+
+def draw_person(model: HeadModel, posed: NDArray[np.floating], hair: Hair | None, view: View) -> DrawnPerson:
+    """Find what a view shows of a head with these (V, 3) posed vertices, and of the hair on it; metres, head
+    axes.
+    """
+    head = draw_head(model, posed, view)
+    return DrawnPerson(model, head, None if hair is None else draw_hair(model, posed, hair, view))
 
 
 def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -95,23 +162,20 @@ def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32
     return np.asarray(picture.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
 
 
-def surface(
-    model: HeadModel, posed: NDArray[np.floating], head: DrawnHead, hair: DrawnHair | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def surface(posed: NDArray[np.floating], drawn: DrawnPerson) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The places that a view of head and hair shows: (N,) flat index of the pixel, and (N, 3) metres, head
     axes, of each sample's place; hair where it hides more than it lets through.
 
     Args:
-        model: the morphable model.
-        posed: (V, 3) vertices that ``head`` was drawn of, metres in head axes.
-        head: from :func:`draw_head`.
-        hair: from :func:`draw_hair`, in the same view.
+        posed: (V, 3) vertices that the head was drawn of, metres in head axes.
+        drawn: from :func:`draw_person`.
     """
+    head, hair = drawn.head, drawn.hair
     side = head.size * _SAMPLES
     places = np.full((side**2, 3), np.nan)
-    places[head.sample] = head.at(model, posed)
+    places[head.sample] = head.at(drawn.model, posed)
     if hair is not None:
-        hides = hair.rgba[:, 3] > 0.5
+        hides = hair.rgba()[:, 3] > 0.5
         places[hair.sample[hides]] = hair.points[hides]
     sample = np.flatnonzero(np.isfinite(places[:, 0]))
     row, column = sample // side // _SAMPLES, sample % side // _SAMPLES
@@ -146,10 +210,8 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     rows, columns = hair.texture.shape[:2]
     row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
     column = (uv[:, 0] * columns).astype(int) % columns
-    rgba = hair.texture[row, column].astype(np.float32) / np.float32(255.0)
-    rgba[:, :3] *= rgba[:, 3:]
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[triangles[triangle]].astype(float))
-    return DrawnHair(view.size, sample, points, rgba)
+    return DrawnHair(view.size, sample, points, row * columns + column, hair.texture)
 
 
 def _fine(view: View) -> View:

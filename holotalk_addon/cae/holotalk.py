@@ -94,7 +94,7 @@ def holotalk_completion(network: HolotalkNetwork) -> Completion:
         sides = network(given.model, front, photo_yaw(given.fit))
         filled = mirror_and_fill(given, lambda f: progress(0.6 * f))
         pixels = _painted(given, sides, filled, lambda f: progress(0.6 + 0.4 * f))
-        return HeadTexture(pixels, filled.seen, _named(sides))
+        return HeadTexture(pixels, filled.seen, filled.hair, _named(sides))
 
     return complete
 

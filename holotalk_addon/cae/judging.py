@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from ..head.fill import padded
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View
 from ..progress import Progress, silent
-from .drawing import DrawnHead, draw_head
-from .shards import HELD_OUT_FROM, REGION_LABELS, TrainingData, open_data
+from .drawing import DrawnPerson, draw_person
+from .shards import HELD_OUT_FROM, REGION_LABELS, Arrays, TrainingData, open_data
 from .snapshots import template_colours
 
 REGIONS = ("head", "unseen")
@@ -46,10 +46,11 @@ _SPARSE = 4
 """Every fourth sample, about one a pixel, tells how far the drawn surface is off."""
 _FEWEST = 20
 """Pixels that a region must have to be judged."""
-_COLUMNS = (
+TRUTH = (
     "person", "attributes", "photo", "photo_camera", "yaws", "colour", "depth", "depth_origin", "region",
     "camera", "rotation", "translation", "identity", "points468",
 )  # fmt: skip
+"""The arrays of a shard that make a :class:`TruePerson`."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TruePerson:
     photo_focal: float
     """Pixels."""
     views: tuple[View, ...]
-    """V of them, in the order of :data:`YAWS`."""
+    """V of them, in the order that was asked for."""
     colour: NDArray[np.float32]
     """(V, S, S, 3) 0..1: the head on black, without clothes."""
     head: NDArray[np.bool_]
@@ -112,21 +113,30 @@ def held_out_data(folder: Path, people: int, yaws: Sequence[float] = YAWS) -> Tr
     return data
 
 
-def true_people(data: TrainingData) -> Iterator[TruePerson]:
-    """Everybody in a folder of the preset ``full``.
+def true_people(data: TrainingData, yaws: Sequence[float] = YAWS) -> Iterator[TruePerson]:
+    """Everybody in a folder of the preset ``full``, seen from these yaws.
 
     Raises:
         OptionError: a shard is damaged, or has not all that is needed.
-        ValueError: there are not the views of :data:`YAWS`.
+        ValueError: there are not these views.
     """
-    for arrays in data.shards(_COLUMNS):
-        for i in range(len(arrays["person"])):
-            yield _true_person({name: array[i] for name, array in arrays.items()})
+    for arrays in data.shards(TRUTH):
+        yield from people_of(arrays, yaws)
 
 
-def _true_person(row: dict[str, NDArray[Any]]) -> TruePerson:
+def people_of(arrays: Arrays, yaws: Sequence[float] = YAWS) -> Iterator[TruePerson]:
+    """The people in the arrays named :data:`TRUTH` of one shard.
+
+    Raises:
+        ValueError: there are not these views.
+    """
+    for i in range(len(arrays["person"])):
+        yield _true_person({name: array[i] for name, array in arrays.items()}, yaws)
+
+
+def _true_person(row: dict[str, NDArray[Any]], yaws: Sequence[float]) -> TruePerson:
     there = [float(yaw) for yaw in row["yaws"]]
-    chosen = [there.index(yaw) for yaw in YAWS]
+    chosen = [there.index(yaw) for yaw in yaws]
     size = row["colour"].shape[1]
     views = tuple(
         View(
@@ -164,31 +174,31 @@ def _true_person(row: dict[str, NDArray[Any]]) -> TruePerson:
 class Views:
     """A fitted head as the true cameras see it. V views."""
 
-    drawn: tuple[DrawnHead, ...]
+    drawn: tuple[DrawnPerson, ...]
     judged: NDArray[np.bool_]
-    """(V, S, S) either head covers the pixel, and neither clothes nor the fading end of the bust do."""
+    """(V, S, S) either head or its hair covers the pixel, and neither clothes nor the fading end of the bust
+    do."""
     unseen: NDArray[np.bool_]
     """(V, S, S) those of them that the photo did not show."""
-    fade: NDArray[np.float32]
-    """(V, S, S) brightness of the bust."""
     ends: NDArray[np.bool_]
     """(V, S, S) where the bust fades out."""
 
 
 def lay_on(person: TruePerson, given: CompletionInput) -> Views:
-    """Lay the head that was made of ``person.photo`` on the true one, by the similarity between their 468
-    points, and find what each view shows of it.
+    """Lay the head that was made of ``person.photo``, with its hair, on the true one, by the similarity
+    between their 468 points, and find what each view shows of them.
     """
-    model = given.model
     head = laid(person, given)
-    drawn = tuple(draw_head(model, head, view) for view in person.views)
-    cover = np.stack([head.cover() for head in drawn])
-    fade = np.stack([head.field(model, model.fade[:, None])[..., 0] for head in drawn])
-    shown = np.stack([head.texture(model, given.baked.seen[..., None])[..., 0] for head in drawn])
-    ends = (cover > 0) & (fade < _FADE * cover)
+    hair = given.hair.hair if given.hair else None
+    if hair is not None:
+        hair = replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
+    drawn = tuple(draw_person(given.model, head, hair, view) for view in person.views)
+    skin = np.stack([one.head.cover() for one in drawn])
+    ends = (skin > 0) & (np.stack([one.fade() for one in drawn]) < _FADE * skin)
+    cover = np.stack([one.cover() for one in drawn])
     judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
-    # What lies before the head (hair with volume, hats) was not drawn and is not seen through it either.
-    return Views(drawn, judged, judged & ~(shown > _SEEN), fade, ends)
+    seen = np.stack([one.seen(given) for one in drawn]) > _SEEN
+    return Views(drawn, judged, judged & ~seen, ends)
 
 
 def laid(
@@ -246,19 +256,16 @@ def surface_miss(
     return result
 
 
-def completed(views: Views, model: HeadModel, texture: HeadTexture) -> NDArray[np.float32]:
-    """(V, S, S, 3) 0..1: a completed head as the true cameras see it, on black."""
-    picture = texture.pixels[..., :3].astype(np.float32) / np.float32(255.0)
-    pictures = [head.texture(model, picture) for head in views.drawn]
-    fade = np.where(views.judged, 1.0, views.fade)[..., None]
-    return np.asarray(np.clip(np.stack(pictures) * fade, 0.0, 1.0), dtype=np.float32)
+def completed(views: Views, texture: HeadTexture) -> NDArray[np.float32]:
+    """(V, S, S, 3) 0..1: a completed head as the true cameras see it, on black; with hair if it has any."""
+    return np.stack([drawn.picture(texture) for drawn in views.drawn])
 
 
 def scores(person: TruePerson, views: Views, pictures: NDArray[np.float32]) -> NDArray[np.float64]:
     """(V, 2, 3) the :data:`MEASURES` of (V, S, S, 3) pictures in the two :data:`REGIONS`; NaN where a region
     has next to no pixels.
     """
-    result = np.full((len(YAWS), len(REGIONS), len(MEASURES)), np.nan)
+    result = np.full((len(person.views), len(REGIONS), len(MEASURES)), np.nan)
     for v, (truth, picture) in enumerate(zip(person.colour, pictures, strict=True)):
         shown = picture * ~person.clothes[v][..., None]
         for r, region in enumerate((views.judged[v], views.unseen[v])):
@@ -302,4 +309,5 @@ def template_copy(given: CompletionInput, progress: Progress = silent) -> HeadTe
     rgb = padded(rgb, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
     rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(given)[..., None]], axis=2)
     progress(1.0)
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen)
+    hair = given.hair.hair if given.hair else None
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen, hair)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Training of HOLOTALK's autoencoder: resumes, logs for TensorBoard, draws a sheet, stops early.
+"""Training of a network: resumes, logs for TensorBoard, draws a sheet an epoch, stops early.
 
 A run is a folder. After each epoch it holds all that is needed to go on as if nothing had happened:
 ``state.json`` (written last) names the checkpoint with the optimizer's state; ``best.weights.h5`` has the
@@ -24,13 +24,9 @@ from PIL import Image
 
 from ..errors import OptionError
 from ..outputs import make_folder, replacing, write_text
-from .network import holotalk_autoencoder
-from .snapshots import Snapshots, stacked
 
 BEST = "best.weights.h5"
 _STATE = "state.json"
-_SHEET_PEOPLE = 8
-_SHEET_SCALE = 2
 
 
 @dataclass(frozen=True)
@@ -65,24 +61,48 @@ class TrainingState:
     """A row an epoch."""
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples that are made as they are asked for."""
+
+    person: NDArray[np.int64]
+    """(N,) whom each of them shows."""
+    make: Callable[[NDArray[np.intp], NDArray[np.bool_]], tuple[Any, Any]]
+    """Input and target of (n,) samples, mirrored where the (n,) flags say so."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, on whom, and how it is judged."""
+
+    network: Callable[[], keras.Model]
+    """Makes it, freshly initialised."""
+    loss: Any
+    """As Keras takes it."""
+    metrics: Sequence[Callable[[], keras.metrics.Metric]]
+    training: Samples
+    """What to learn from; mirrored at random."""
+    held_out: Samples
+    """Other people, on whom every epoch is judged; never mirrored."""
+    sheet: Callable[[keras.Model], NDArray[np.uint8]]
+    """Draws what the network makes of some of them."""
+    judge: Callable[[keras.Model], dict[str, float]] = lambda _network: {}
+    """More figures of an epoch, by name."""
+
+
 def train(
-    training: Snapshots,
-    held_out: Snapshots,
+    task: Task,
     run: Path,
     options: TrainingOptions,
-    templates: NDArray[np.uint8] | None = None,
     say: Callable[[str], None] = print,
     start: Sequence[NDArray[np.float32]] | None = None,
 ) -> TrainingState:
     """Train, or go on training, until the held-out loss has stopped falling.
 
     Args:
-        training: what to learn from; mirrored copies are made here.
-        held_out: other people, on whom every epoch is judged.
+        task: what.
         run: the run's folder; where it holds a run already, that goes on.
         options: how.
-        templates: (5, 64, 64) sides of the template person for :data:`.shards.SNAPSHOT_YAWS`; with them each
-            epoch is also judged the way the network is used, and the sheet shows it.
         say: told one line an epoch.
         start: weights to begin with, as :func:`.conversion.weights_of` gives them; None: random ones.
 
@@ -93,9 +113,9 @@ def train(
         OptionError: nobody to learn from or to judge by, or the same people in both.
         OutputError: the folder cannot be written.
     """
-    if not len(training.person) or not len(held_out.person):
+    if not len(task.training.person) or not len(task.held_out.person):
         raise OptionError("There are no samples to train on or to judge by: render some first.")
-    if np.intersect1d(training.person, held_out.person).size:
+    if np.intersect1d(task.training.person, task.held_out.person).size:
         raise OptionError("The same people are trained on and held out: render them with other numbers.")
     make_folder(run)
     make_folder(run / "sheets")
@@ -107,21 +127,21 @@ def train(
         network = keras.models.load_model(run / state.checkpoint)
         say(f"going on after epoch {state.epoch}, best so far {state.best_loss:.4f}")
     else:
-        network = holotalk_autoencoder()
+        network = task.network()
         if start is not None:
             network.set_weights(start)
         network.compile(
             optimizer=keras.optimizers.Adam(options.learning_rate),
-            loss="binary_crossentropy",
-            metrics=[keras.metrics.MeanAbsoluteError(name="l1")],
+            loss=task.loss,
+            metrics=[metric() for metric in task.metrics],
         )
-    keeper = _Keeper(run, state, options, held_out, templates, say)
+    keeper = _Keeper(run, state, options, task, say)
     callbacks: list[keras.callbacks.Callback] = [keeper]
     if find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False))
     network.fit(
-        _Stacks(training, options, state.epoch),
-        validation_data=_Stacks(held_out, replace(options, steps=None), None),
+        Dealt(task.training, options, state.epoch),
+        validation_data=Dealt(task.held_out, replace(options, steps=None), None),
         initial_epoch=state.epoch,
         epochs=options.epochs,
         callbacks=callbacks,
@@ -131,15 +151,18 @@ def train(
     return keeper.state
 
 
-def best_network(run: Path) -> keras.Model:
+def best_network(run: Path, network: keras.Model) -> keras.Model:
     """The network with the weights that did best on held-out people.
+
+    Args:
+        run: the run's folder.
+        network: one as was trained; its weights are replaced.
 
     Raises:
         OptionError: no epoch of this run has ended yet.
     """
     if not (run / BEST).is_file():
         raise OptionError(f"{run} has no trained network yet: let the training finish an epoch.")
-    network = holotalk_autoencoder()
     network.load_weights(run / BEST)
     return network
 
@@ -161,10 +184,10 @@ def read_state(run: Path) -> TrainingState:
         ) from error
 
 
-class _Stacks(keras.utils.PyDataset):
-    """Batches of stacked snapshots, input and target alike."""
+class Dealt(keras.utils.PyDataset):
+    """Samples dealt into batches."""
 
-    def __init__(self, samples: Snapshots, options: TrainingOptions, epoch: int | None) -> None:
+    def __init__(self, samples: Samples, options: TrainingOptions, epoch: int | None) -> None:
         """``epoch`` counts the shuffles; None keeps order and orientation, for judging."""
         super().__init__()
         self._samples, self._batch, self._seed = samples, options.batch, options.seed
@@ -187,17 +210,14 @@ class _Stacks(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         part = slice(index * self._batch, (index + 1) * self._batch)
         if self._epoch is None:
             part = slice(part.start, min(part.stop, len(self._samples.person)))
-        chosen = self._order[part]
-        pictures = stacked(self._samples.front[chosen], self._samples.side[chosen])
-        mirrored = self._mirrored[part]
-        pictures[mirrored] = pictures[mirrored][:, :, ::-1]
-        return pictures, pictures
+        return self._samples.make(self._order[part], self._mirrored[part])
 
     def on_epoch_end(self) -> None:
+        """Deal anew."""
         if self._epoch is not None:
             self._epoch += 1
             self._deal()
@@ -211,20 +231,18 @@ class _Keeper(keras.callbacks.Callback):
         run: Path,
         state: TrainingState,
         options: TrainingOptions,
-        held_out: Snapshots,
-        templates: NDArray[np.uint8] | None,
+        task: Task,
         say: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._run, self.state, self._options = run, state, options
-        self._held_out, self._templates, self._say = held_out, templates, say
+        self._task, self._say = task, say
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         network, state = self.model, self.state
         row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
         row["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
-        if self._templates is not None:
-            row["transfer_l1"] = transfer_error(network, self._held_out, self._templates)
+        row |= self._task.judge(network)
         loss = row["val_loss"]
         better = loss < state.best_loss
         if better:
@@ -243,7 +261,7 @@ class _Keeper(keras.callbacks.Callback):
             epoch + 1, min(loss, state.best_loss), best_epoch, checkpoint, stopped, [*state.history, row]
         )
         with replacing(self._run / "sheets" / f"epoch_{epoch + 1:04d}.png") as beside:
-            Image.fromarray(sheet(network, self._held_out, self._templates)).save(beside)
+            Image.fromarray(self._task.sheet(network)).save(beside)
         write_text(self._run / _STATE, json.dumps(asdict(self.state), indent=1) + "\n")
         if state.checkpoint:
             (self._run / state.checkpoint).unlink(missing_ok=True)
@@ -251,32 +269,3 @@ class _Keeper(keras.callbacks.Callback):
         self._say(f"epoch {epoch + 1}: {figures}{' (best)' if better else ''}")
         if stopped:
             network.stop_training = True
-
-
-def transfer_error(network: keras.Model, samples: Snapshots, templates: NDArray[np.uint8]) -> float:
-    """Mean absolute error, 0..1, of the sides the network makes of these people's fronts over the
-    template's sides, against their true sides, over the pixels that either has.
-    """
-    asked = stacked(samples.front, templates[samples.yaw // 10])
-    made = np.asarray(network.predict(asked, batch_size=64, verbose=0))[:, asked.shape[1] // 2 :]
-    true = samples.side.astype(np.float32)[..., None] / 255.0
-    counted = (true > 0) | (asked[:, asked.shape[1] // 2 :] > 0)
-    return float(np.abs(made - true)[counted].mean())
-
-
-def sheet(network: keras.Model, samples: Snapshots, templates: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    """(H, W) uint8: people spread over the samples, a column each; down the column the person's front over
-    side, what the network makes of it, and with templates the front over the template's side and
-    what the network makes of that.
-    """
-    count = len(samples.person)
-    chosen = np.linspace(0, count - 1, min(_SHEET_PEOPLE, count)).astype(int)
-    rows = [stacked(samples.front[chosen], samples.side[chosen])]
-    rows.append(np.asarray(network.predict(rows[0], verbose=0)))
-    if templates is not None:
-        rows.append(stacked(samples.front[chosen], templates[samples.yaw[chosen] // 10]))
-        rows.append(np.asarray(network.predict(rows[-1], verbose=0)))
-    columns = np.concatenate(rows, axis=1)[..., 0]
-    picture = np.concatenate(list(columns), axis=1)
-    large: NDArray[Any] = picture.repeat(_SHEET_SCALE, axis=0).repeat(_SHEET_SCALE, axis=1)
-    return (np.clip(large, 0, 1) * 255.0 + 0.5).astype(np.uint8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a completion of the texture is given, and what it returns.
+"""What a completion of the head is given, and what it returns.
 
 :func:`.fill.mirror_and_fill` is one; a learned one takes the same place in the pipeline.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..progress import Progress
 from .fitting import HeadFit
+from .head import Hair
 from .morphable_model import HeadModel
 from .texture import BakedPhoto, Texels
 
@@ -36,8 +37,19 @@ class HeadTexture:
     """(S, S, 4) sRGB and alpha, first row at v = 1."""
     seen: NDArray[np.float32]
     """(S, S) 0..1: how much of each texel is the photo's."""
+    hair: Hair | None = None
+    """The hair as it was given, or with a texture of the completion's; None where there is none."""
     pictures: tuple[NamedPicture, ...] = ()
     """Views of the person that the completion itself has drawn, if it draws any."""
+
+
+@dataclass(frozen=True)
+class GrownHair:
+    """Hair or headwear, and what of its texture is guessed."""
+
+    hair: Hair
+    seen: NDArray[np.float32]
+    """(H, W) 0..1: how much of each texel of its texture is the photo's."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,8 @@ class CompletionInput:
     person: NDArray[np.float32]
     """(H, W) person mask 0..1."""
     baked: BakedPhoto
+    hair: GrownHair | None = None
+    """None for a head without any, and until it is grown."""
 
 
 Completion = Callable[[CompletionInput, Progress], HeadTexture]

@@ -41,7 +41,7 @@ _PULL_TO_PRIOR = 0.03  # how strongly unseen surface turns to the person's skin 
 
 
 def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
-    """Complete a baked photo by mirroring and smooth filling. Deterministic."""
+    """Complete a baked photo by mirroring and smooth filling; hair stays as it was grown. Deterministic."""
     model, layout = given.model, given.layout
     skin = _face_skin(given)
     own = _skin_alone(given, given.baked, skin)
@@ -69,7 +69,9 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     alpha = lash_alpha(given)
     rgba = np.concatenate([np.clip(result, 0, 1), alpha[..., None]], axis=2)
     progress(1.0)
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), np.asarray(own.seen, dtype=np.float32))
+    hair = given.hair.hair if given.hair else None
+    seen_alone = np.asarray(own.seen, dtype=np.float32)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, hair)
 
 
 def _at_vertices(model: HeadModel, picture: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -61,8 +61,9 @@ def hair_texture(
     radius: NDArray[np.float64],
     cover: NDArray[np.float64],
     mask: HairMask,
-) -> NDArray[np.uint8]:
-    """(512, 1024, 4) sRGB and alpha over the rays: rows as theirs, columns as theirs.
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """(512, 1024, 4) sRGB and alpha over the rays: rows as theirs, columns as theirs; and (512, 1024) 0..1,
+    how much of each texel the photo itself shows.
 
     Args:
         given: the photo and the fitted head.
@@ -105,7 +106,8 @@ def hair_texture(
     fine_cover = fine_cover + (outline - fine_cover) * edge * at_edge
     alpha = 0.5 + (fine_cover + _FRAY * (0.5 * strands + fine) - 0.5) / width
     rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
-    return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8)
+    own = trusted[..., 0] * seen / np.maximum(known, 1e-6)
+    return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8), np.asarray(own, dtype=np.float32)
 
 
 def _photo_hair(given: CompletionInput, mask: HairMask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress, silent
-from .completion import CompletionInput
+from .completion import CompletionInput, GrownHair
 from .fill import padded
 from .hair_mask import HairMask, hair_mask
 from .hair_paint import hair_texture
@@ -64,7 +64,7 @@ _CLEAR, _SOLID = 4, 250  # alpha of 255
 _HALO = 9  # texels around a polygon that decide whether it is see-through, or not there at all
 
 
-def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | None:
+def grow_hair(given: CompletionInput, progress: Progress = silent) -> GrownHair | None:
     """Grow the hair or headwear that the photo shows. Deterministic.
 
     Args:
@@ -72,7 +72,7 @@ def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | Non
         progress: told 0..1.
 
     Returns:
-        The :class:`Hair` in head axes; None for a head without any.
+        The :class:`.completion.GrownHair` in head axes; None for a head without any.
     """
     mask = hair_mask(given)
     progress(0.3)
@@ -87,9 +87,9 @@ def grow_hair(given: CompletionInput, progress: Progress = silent) -> Hair | Non
     ears = _covered_ears(given, rays, skin, sight, mask)
     radius = skin.radius + _thickness(rays, skin, sight, cover, ears)
     progress(0.6)
-    texture = hair_texture(given, rays, radius, cover, mask)
+    texture, seen = hair_texture(given, rays, radius, cover, mask)
     progress(0.9)
-    return _mesh(rays, rays.points(radius), texture)
+    return GrownHair(_mesh(rays, rays.points(radius), texture), seen)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ PYRAMID_ROLE = "pyramid scene"
 """The scene of the virtual pyramid."""
 HEAD_ROLE = "head"
 """A head object."""
+SIDES_ROLE = "sides"
+"""The picture of a head's sides before and after their completion."""
 EMPTY_ROLE = "empty"
 """The scene of a new file, which goes when there is another."""
 

@@ -10,7 +10,15 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..errors import OptionError
-from ..scene.own import HOLOGRAM_ROLE, PYRAMID_ROLE, find_by_role, hologram_scene, is_own
+from ..scene.materials import make_image
+from ..scene.own import (
+    HOLOGRAM_ROLE,
+    PYRAMID_ROLE,
+    SIDES_ROLE,
+    find_by_role,
+    hologram_scene,
+    is_own,
+)
 from . import session
 from .jobs import Job, ThreadJob
 from .operator_base import HoloTalkOperator, JobOperator, hand_over, windowless
@@ -30,6 +38,9 @@ from .settings import (
 from .viewport import bring_back, show_front, show_hologram, views_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..head.completion import NamedPicture
     from ..pipeline import Tell
 
 GENERATE_SHARES = {
@@ -40,11 +51,12 @@ GENERATE_SHARES = {
     "Fitting the head": 0.02,
     "Meeting the outline": 0.02,
     "Projecting the photo": 0.15,
-    "Completing the head": 0.47,
     "Growing the hair": 0.11,
+    "Completing the head": 0.47,
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
+SIDES_NAME = "HoloTalk Sides"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -101,6 +113,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
             settings.engine.lower(),
             Stages(),
         )
+        _keep_sides(result.pictures)
         scene = hologram_scene()
         if first:
             write_settings(values, scene.holotalk)
@@ -114,6 +127,21 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
         return {"FINISHED"}
+
+
+def _keep_sides(pictures: Sequence[NamedPicture]) -> None:
+    """Keep the picture of the head's sides before and after their completion in the open file, in the place
+    of a former one."""
+    import numpy as np
+
+    former = find_by_role(bpy.data.images, SIDES_ROLE)
+    if former is not None and is_own(former):
+        bpy.data.images.remove(former)
+    for picture in pictures:
+        if picture.name == SIDES_ROLE:
+            opaque = np.full((*picture.pixels.shape[:2], 1), 255, dtype=np.uint8)
+            image = make_image(np.concatenate([picture.pixels, opaque], axis=2), SIDES_NAME, SIDES_ROLE)
+            image.use_fake_user = True  # nothing but the panel shows it
 
 
 class HOLOTALK_OT_cancel(HoloTalkOperator, bpy.types.Operator):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import PYRAMID_ROLE, find_by_role, hologram_scene, is_own, tag
+from ..scene.own import PYRAMID_ROLE, SIDES_ROLE, find_by_role, hologram_scene, is_own, tag
 from . import session
 from .jobs import DoneJob, Job
 from .operator_base import HoloTalkOperator, JobOperator, redraw
@@ -154,9 +154,28 @@ class HOLOTALK_OT_show_preview(HoloTalkOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class HOLOTALK_OT_show_sides(HoloTalkOperator, bpy.types.Operator):
+    """Show the head's sides before and after their completion in a window of its own"""
+
+    bl_idname = "holotalk.show_sides"
+    bl_label = "Enlarge Sides"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """There must be some, and a window."""
+        return find_by_role(bpy.data.images, SIDES_ROLE) is not None and not bpy.app.background
+
+    def run(self, context: Any) -> set[str]:
+        """Open it."""
+        open_image(context, find_by_role(bpy.data.images, SIDES_ROLE))
+        return {"FINISHED"}
+
+
 CLASSES = (
     HOLOTALK_OT_show_panels,
     HOLOTALK_OT_show_hologram,
     HOLOTALK_OT_virtual_pyramid,
     HOLOTALK_OT_show_preview,
+    HOLOTALK_OT_show_sides,
 )

@@ -15,7 +15,7 @@ from .operators_head import FORMATS, PHOTO
 from .operators_hologram import duration
 from .preferences import preferences
 from .settings import current_settings, head_keys
-from .thumbnails import photo_icon, preview_icon
+from .thumbnails import photo_icon, preview_icon, sides_icon
 
 TAB = "HoloTalk"
 WIDEST_THUMBNAIL = 14.0
@@ -139,7 +139,28 @@ class HOLOTALK_PT_advanced(_Tab, bpy.types.Panel):
         column = layout.column()
         column.prop(settings, "engine")
         column.prop(settings, "fps")
-        column.prop(settings, "complete")
+
+
+class HOLOTALK_PT_sides(_Tab, bpy.types.Panel):
+    """What the photo did not show."""
+
+    bl_label = "Unseen Sides"
+    bl_parent_id = "HOLOTALK_PT_look"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """Draw it."""
+        layout, settings = self.layout, current_settings(context)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "complete", text="Completed by")
+        icon = sides_icon()
+        if icon:
+            layout.template_icon(icon_value=icon, scale=_fitting(context))
+            row = layout.row()
+            row.label(text="Above: before the network. Below: after it.")
+            row.operator("holotalk.show_sides", text="", icon="FULLSCREEN_ENTER")
 
 
 class HOLOTALK_PT_video(_Tab, bpy.types.Panel):
@@ -343,6 +364,7 @@ def wrapped(layout: Any, context: Any, text: str, icon: str) -> None:
 CLASSES = (
     HOLOTALK_PT_photo,
     HOLOTALK_PT_look,
+    HOLOTALK_PT_sides,
     HOLOTALK_PT_advanced,
     HOLOTALK_PT_video,
     HOLOTALK_PT_view,

@@ -12,6 +12,8 @@ from typing import Any
 
 import bpy
 
+from ..scene.materials import image_pixels
+from ..scene.own import SIDES_ROLE, find_by_role
 from . import session
 from .operator_base import redraw
 
@@ -36,6 +38,20 @@ def preview_icon(state: Any) -> int:
         return 0
     path = Path(state.preview)
     return _icon("preview", (str(path), _changed(path)), partial(_photo, path, (), 0))
+
+
+def sides_icon() -> int:
+    """The icon of the head's sides before and after their completion; 0 while there is none."""
+    image = find_by_role(bpy.data.images, SIDES_ROLE)
+    if image is None:
+        return 0
+    return _icon("sides", ("sides", image.session_uid), partial(_pixels, image.name))
+
+
+def _pixels(name: str) -> Any:
+    """(H, W, 4) float32 0..1: an image of the open file; None if it is gone."""
+    image = bpy.data.images.get(name)
+    return None if image is None else image_pixels(image).astype("float32") / 255.0
 
 
 def _changed(path: Path) -> float:

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make what the completion network learns from: stacks of rendered people.
+
+    python blender_scripts/make_stacks.py --data DIR -o DIR [--workers N]
+
+``--data`` is a folder that ``holotalk render-data --preset full --yaws -90 90 180`` has filled. Each photo
+is spoilt a little, as photos are, and goes through the pipeline; the head that comes out is drawn from its
+sides, beside the truth (see :mod:`holotalk_addon.cae.stack_data`). Shards that are done already are left
+alone: stopped, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from holotalk_addon import pipeline
+from holotalk_addon.cae import judging, stack_data
+from holotalk_addon.cae.shards import open_data, read_arrays, write_arrays
+from holotalk_addon.cae.stacks import SIDE_YAWS
+from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
+from holotalk_addon.outputs import make_folder
+
+TEXTURE = 512
+"""Pixels of the heads' textures: more would not show in the stacks."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the stacks; returns 0, or 2 after an error that the user can mend."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="rendered people")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, default all")
+    options = parser.parse_args(argv)
+    try:
+        return _run(options)
+    except HoloTalkError as error:
+        print(f"make_stacks: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("make_stacks: stopped; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    data = open_data(options.data, "full")
+    if not set(data.card.yaws).issuperset(SIDE_YAWS.values()):
+        sides = " ".join(f"{yaw:g}" for yaw in SIDE_YAWS.values())
+        raise OptionError(f"{options.data} has not all sides: render it with --yaws {sides}.")
+    make_folder(options.output)
+    missing = [
+        (options.data / entry.name, options.output / entry.name)
+        for entry in data.card.shards
+        if not (options.output / entry.name).is_file()
+    ]
+    with ProcessPoolExecutor(max(1, options.workers)) as pool:
+        for done, (made, faceless) in enumerate(pool.map(make_shard, *zip(*missing, strict=True)), start=1):
+            print(f"{done} of {len(missing)} shards: {made} people, {faceless} without a face", flush=True)
+    return 0
+
+
+@cache
+def _tools() -> pipeline.Tools:
+    """Loaded once a process."""
+    return pipeline.load_tools()
+
+
+def make_shard(source: Path, target: Path) -> tuple[int, int]:
+    """Make the stacks of one shard's people; returns how many, and in how many photos no face was found."""
+    arrays = read_arrays(source)
+    if arrays is None:
+        raise OptionError(f"{source} is damaged: the command that rendered it redoes it.")
+    parts, faceless = [], 0
+    for person in judging.people_of(arrays, tuple(SIDE_YAWS.values())):
+        spoilt = stack_data.as_photographed(person, np.random.default_rng((person.number, 2)))
+        try:
+            given = pipeline.completion_input(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE)[2]
+        except FaceError:
+            faceless += 1
+            continue
+        parts.append(stack_data.learning_stacks(spoilt, given))
+    if parts:
+        whole = stack_data.joined(parts)
+        named = {field.name: getattr(whole, field.name) for field in fields(whole)}
+        write_arrays(target, named, compress=True)
+    return len(parts), faceless
+
+
+if __name__ == "__main__":
+    sys.exit(main())

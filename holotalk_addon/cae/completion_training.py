@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How our completion network is trained: the sides of fitted heads in, their true sides out.
+
+The loss counts what the photo did not show in full, what it showed less, and the ground a little: mean
+absolute difference, structure (SSIM) and edges. To learn a right side is to learn a left one in the mirror.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from .network import completion_network
+from .stack_data import NOT_JUDGED, SEEN, UNSEEN, StackArrays
+from .stacks import SIDE_YAWS, Sides, facing_left
+from .training import Samples, Task
+
+SEEN_COUNTS = 0.25
+"""Of what was not seen: how much the network is to care for what the photo shows anyway."""
+GROUND_COUNTS = 0.05
+"""The same of the ground, that it stays black."""
+SSIM_COUNTS, EDGES_COUNT = 0.15, 0.5
+"""Of the mean absolute difference."""
+_SSIM_WINDOW = 7
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
+_SHEET_PEOPLE = 6
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What the loss is made of; the defaults are those of the published weights."""
+
+    ssim: float = SSIM_COUNTS
+    edges: float = EDGES_COUNT
+
+
+@keras.saving.register_keras_serializable(package="holotalk")
+class SideLoss(keras.losses.Loss):
+    """Of (N, H, W, 3) pictures against (N, H, W, 4): the truth, and how much each pixel counts."""
+
+    def __init__(self, ssim: float = SSIM_COUNTS, edges: float = EDGES_COUNT, **kwargs: Any) -> None:
+        """Args: ssim, edges: shares of the two beside the mean absolute difference."""
+        super().__init__(**kwargs)
+        self._ssim, self._edges = ssim, edges
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One number."""
+        truth, weight = y_true[..., :3], y_true[..., 3:]
+        total = ops.sum(weight) + 1.0
+        loss = ops.sum(ops.abs(truth - y_pred) * weight) / (3.0 * total)
+        if self._edges:
+            for axis in (1, 2):
+                difference = _steps(truth, axis) - _steps(y_pred, axis)
+                both = ops.minimum(_first(weight, axis), _last(weight, axis))
+                loss += self._edges * ops.sum(ops.abs(difference) * both) / (3.0 * total)
+        if self._ssim:
+            unlike = 1.0 - structure(truth, y_pred)
+            loss += self._ssim * ops.sum(unlike * weight) / (3.0 * total)
+        return loss
+
+    def get_config(self) -> dict[str, Any]:
+        """As Keras saves it."""
+        return {**super().get_config(), "ssim": self._ssim, "edges": self._edges}
+
+
+def _first(picture: Any, axis: int) -> Any:
+    return picture[:, :-1] if axis == 1 else picture[:, :, :-1]
+
+
+def _last(picture: Any, axis: int) -> Any:
+    return picture[:, 1:] if axis == 1 else picture[:, :, 1:]
+
+
+def _steps(picture: Any, axis: int) -> Any:
+    """Differences of neighbours."""
+    return _last(picture, axis) - _first(picture, axis)
+
+
+def structure(one: Any, other: Any) -> Any:
+    """(N, H, W, C) SSIM (Wang et al. 2004) of pictures 0..1 in square windows."""
+
+    def mean(picture: Any) -> Any:
+        return ops.average_pool(picture, _SSIM_WINDOW, 1, padding="same")
+
+    a, b = mean(one), mean(other)
+    aa, bb, ab = mean(one * one) - a * a, mean(other * other) - b * b, mean(one * other) - a * b
+    light = (2.0 * a * b + _SSIM_C1) / (a * a + b * b + _SSIM_C1)
+    return light * (2.0 * ab + _SSIM_C2) / (aa + bb + _SSIM_C2)
+
+
+@keras.saving.register_keras_serializable(package="holotalk")
+class UnseenError(keras.metrics.Metric):
+    """Mean absolute difference, 0..1, where the photo showed nothing."""
+
+    def __init__(self, name: str = "unseen_l1", **kwargs: Any) -> None:
+        """Args: name: in the log."""
+        super().__init__(name=name, **kwargs)
+        self._sum = self.add_weight(name="sum", initializer="zeros")
+        self._count = self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch; all samples weigh the same."""
+        del sample_weight
+        unseen = ops.cast(y_true[..., 3:] > 0.5, "float32")
+        self._sum.assign_add(ops.sum(ops.abs(y_true[..., :3] - y_pred) * unseen) / 3.0)
+        self._count.assign_add(ops.sum(unseen))
+
+    def result(self) -> Any:
+        """So far."""
+        return self._sum / (self._count + 1e-6)
+
+
+def completion_task(training: StackArrays, held_out: StackArrays, loss: LossOptions | None = None) -> Task:
+    """What :func:`.training.train` shall do.
+
+    Args:
+        training: what to learn from; mirrored copies are made as they are needed.
+        held_out: other people, on whom every epoch is judged.
+        loss: what to minimise.
+    """
+    chosen = loss or LossOptions()
+    return Task(
+        network=completion_network,
+        loss=SideLoss(chosen.ssim, chosen.edges),
+        metrics=(partial(UnseenError),),
+        training=samples_of(training),
+        held_out=samples_of(held_out),
+        sheet=lambda network: sheet(network, held_out),
+    )
+
+
+def samples_of(stacks: StackArrays) -> Samples:
+    """Each side of each person: stacks that all look to the left, and the truth with its weights."""
+    sides = len(SIDE_YAWS)
+
+    def make(chosen: NDArray[np.intp], mirrored: NDArray[np.bool_]) -> tuple[Any, Any]:
+        inputs, targets = zip(*(_sample(stacks, *divmod(int(i), sides)) for i in chosen), strict=True)
+        stack, target = np.stack(inputs), np.stack(targets)
+        # In the mirror a left side would look right, which the network never sees; backs have no such side.
+        turned = mirrored & (chosen % sides == sides - 1)
+        stack[turned], target[turned] = stack[turned][:, :, ::-1], target[turned][:, :, ::-1]
+        return stack, target
+
+    return Samples(np.repeat(stacks.person, sides), make)
+
+
+def _sample(stacks: StackArrays, person: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(256, 256, 9) the stack, and (256, 256, 4) the truth and how much each pixel counts."""
+    part = np.s_[person, side : side + 1]
+    one = Sides(
+        stacks.front[person], stacks.side[part], stacks.seen[part], stacks.cover[part], stacks.hair[part]
+    )
+    region = stacks.region[person, side]
+    counts = np.where(region == UNSEEN, 1.0, np.where(region == SEEN, SEEN_COUNTS, 0.0))
+    counts[(region == NOT_JUDGED) & (stacks.cover[person, side] == 0)] = GROUND_COUNTS
+    truth = stacks.truth[person, side].astype(np.float32) / np.float32(255.0)
+    target = np.concatenate([truth, counts[..., None]], axis=-1, dtype=np.float32)
+    name = list(SIDE_YAWS)[side]
+    return facing_left(one.stacks()[0], name), facing_left(target, name)
+
+
+def sheet(network: keras.Model, held_out: StackArrays) -> NDArray[np.uint8]:
+    """(H, W, 3): for people spread over the held-out ones a row each: the front, and for every side what goes
+    in, what comes out and the truth.
+    """
+    chosen = np.linspace(0, len(held_out) - 1, min(_SHEET_PEOPLE, len(held_out))).astype(int)
+    rows = []
+    for person in chosen:
+        tiles = [held_out.front[person].astype(np.float32) / np.float32(255.0)]
+        for side in range(len(SIDE_YAWS)):
+            stack, target = _sample(held_out, int(person), side)
+            made = np.asarray(network.predict(stack[None], verbose=0))[0]
+            shown = np.concatenate([stack[..., :3], made, target[..., :3]], axis=1)
+            tiles.append(shown)
+        rows.append(np.concatenate(tiles, axis=1))
+    return (np.clip(np.concatenate(rows), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

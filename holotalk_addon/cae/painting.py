@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures of a head's sides, blended back into the textures of the head and of its hair.
+
+What is blended is the change: what a picture shows beyond what was drawn there. So the texture keeps its own
+fine detail, and pictures that agree with it leave no trace. Each texel takes the change from the pictures
+that see it, best from straight before it; what none of them sees takes its neighbours'. What the photo
+showed stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..head.completion import CompletionInput, HeadTexture
+from ..head.fill import padded
+from ..head.hair_rays import around
+from ..head.head import PARTS, Hair
+from ..head.morphable_model import corner_uvs, triangulate
+from ..head.raster import barycentric, pixel_centres, rasterize
+from ..head.surface import smoothstep
+from ..head.texture import sample_picture
+from ..head.view import View
+from .drawing import DrawnPerson
+
+_EVERY = 2  # texels of the head, along each side: pictures are much coarser than its texture
+_FACING_FROM, _FACING_FULL = 0.05, 0.75  # cosine of the viewing angle
+_COVERED = 0.9  # of a pixel: others show the ground too
+_TOLERANCE_M = 0.004
+_LEAST = 0.02  # weight from which a texel's change is its own
+_MARGIN = 128  # texels of the hair's texture beyond its left and right end
+
+
+@dataclass(frozen=True)
+class SidePicture:
+    """A picture of a side, and what was drawn there before."""
+
+    view: View
+    drawn: DrawnPerson
+    before: NDArray[np.float32]
+    """(S, S, 3) sRGB 0..1 on black."""
+    after: NDArray[np.float32]
+    """(S, S, 3) sRGB 0..1 on black."""
+
+
+def paint_sides(given: CompletionInput, filled: HeadTexture, sides: Sequence[SidePicture]) -> HeadTexture:
+    """Blend pictures of sides into a completed texture, and into its hair's.
+
+    Args:
+        given: the photo and its head, posed as it was drawn.
+        filled: the texture that was drawn.
+        sides: the pictures.
+    """
+    posed = given.fit.posed(given.model)
+    changes = [_Change(side, posed) for side in sides]
+    pixels = _on_head(given, filled, posed, changes)
+    hair = filled.hair
+    if hair is not None and given.hair is not None:
+        hair = replace(hair, texture=_on_hair(hair, given.hair.seen, changes))
+    return replace(filled, pixels=pixels, hair=hair)
+
+
+class _Change:
+    """What one picture asks for, and which places it shows."""
+
+    def __init__(self, side: SidePicture, posed: NDArray[np.floating]) -> None:
+        self._view = side.view
+        covered = side.drawn.cover() > _COVERED
+        self._colour = padded((side.after - side.before).astype(np.float32), covered)
+        head, hair = side.drawn.head, side.drawn.hair
+        fine = round(np.sqrt(head.samples))
+        depth = np.full(head.samples, np.inf)
+        depth[head.sample] = -side.view.to_camera(head.at(side.drawn.model, posed))[:, 2]
+        if hair is not None:
+            solid = hair.rgba()[:, 3] > 0.5
+            depth[hair.sample[solid]] = -side.view.to_camera(hair.points[solid])[:, 2]
+        self._depth = depth.reshape(fine, fine)
+
+    def at(
+        self, points: NDArray[np.floating], normals: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(N, 3) the change and (N,) its weight at (N, 3) points (metres, head axes) of a surface with these
+        normals.
+        """
+        camera = self._view.to_camera(points)
+        place = self._view.camera.project(camera)
+        toward = -camera / np.linalg.norm(camera, axis=1, keepdims=True)
+        length = np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
+        facing = np.einsum("nd,nd->n", normals @ self._view.rotation.T, toward) / length
+        weight = smoothstep((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM))
+        fine = self._depth.shape[0]
+        cell = np.clip((place * (fine / self._view.size)).astype(np.intp), 0, fine - 1)
+        hidden = -camera[:, 2] > self._depth[cell[:, 1], cell[:, 0]] + _TOLERANCE_M
+        colour = sample_picture(self._colour, place, cv2.BORDER_REPLICATE)
+        return colour, np.where(hidden, 0.0, weight).astype(np.float32)
+
+
+def _mixed(
+    changes: Sequence[_Change], points: NDArray[np.floating], normals: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(N, 4) the mean change at (N, 3) points, and how much all pictures weigh there."""
+    total = np.zeros((len(points), 4), dtype=np.float32)
+    for change in changes:
+        colour, weight = change.at(points, normals)
+        total[:, :3] += colour * weight[:, None]
+        total[:, 3] += weight
+    total[:, :3] /= np.maximum(total[:, 3:], 1e-6)
+    return total
+
+
+def _on_head(
+    given: CompletionInput,
+    filled: HeadTexture,
+    posed: NDArray[np.floating],
+    changes: Sequence[_Change],
+) -> NDArray[np.uint8]:
+    """(S, S, 4) the head's texture."""
+    model, layout = given.model, given.layout
+    row, column = np.divmod(layout.texel, layout.size)
+    part = model.polygon_parts[model.triangle_polygon[layout.triangle]]
+    chosen = np.flatnonzero((row % _EVERY == 0) & (column % _EVERY == 0) & (part == PARTS.index("skin")))
+    corners, weights = model.triangles[layout.triangle[chosen]], layout.weights[chosen]
+    normals = model.normals(posed)
+    points = np.einsum("nc,ncd->nd", weights, posed[corners].astype(np.float32))
+    found = _mixed(changes, points, np.einsum("nc,ncd->nd", weights, normals[corners].astype(np.float32)))
+    side = layout.size // _EVERY
+    small = np.zeros((side, side, 4), dtype=np.float32)
+    small[row[chosen] // _EVERY, column[chosen] // _EVERY] = found
+    change = padded(np.ascontiguousarray(small[..., :3]), small[..., 3] > _LEAST)
+    change = np.asarray(
+        cv2.resize(change, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+    )
+    skin = layout.picture((part == PARTS.index("skin")).astype(np.float32))
+    # The gutters between the islands go on with what lies beside them.
+    skin = np.maximum(skin, 1.0 - layout.picture(np.ones(len(part), dtype=np.float32)))
+    return _changed(filled.pixels, change, (1.0 - filled.seen) * skin)
+
+
+def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) -> NDArray[np.uint8]:
+    """(H, W, 4) the hair's texture."""
+    rows, columns = hair.texture.shape[:2]
+    triangles, polygon = triangulate(hair.polygons)
+    uvs = corner_uvs(hair.polygon_uvs, polygon).astype(np.float64)
+    xy = np.stack([uvs[..., 0] * columns, (1.0 - uvs[..., 1]) * rows], axis=-1)
+    texel, triangle, centre = pixel_centres(rasterize(xy, None, columns + _MARGIN, rows))
+    weights = barycentric(xy, triangle, centre)
+    corners = triangles[triangle]
+    points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
+    normals = np.einsum("nc,ncd->nd", weights, _normals(hair.vertices, triangles)[corners])
+    row, column = np.divmod(texel, columns + _MARGIN)
+    found = np.zeros((rows, columns, 4), dtype=np.float32)
+    found[row, column % columns] = _mixed(changes, points, normals)
+    change = around(lambda p: padded(np.ascontiguousarray(p[..., :3]), p[..., 3] > _LEAST), found)
+    return _changed(hair.texture, change, 1.0 - seen)
+
+
+def _normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(V, 3) outward normals of any length: the sums of the triangles' around each vertex."""
+    corners = vertices[triangles].astype(np.float64)
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    index = triangles.ravel()
+    each = np.repeat(faces, 3, axis=0)
+    return np.stack([np.bincount(index, each[:, k], len(vertices)) for k in range(3)], axis=1)
+
+
+def _changed(
+    pixels: NDArray[np.uint8], change: NDArray[np.float32], share: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """(H, W, 4) a texture with a share of a change of its colours."""
+    colour = pixels[..., :3].astype(np.float32) + 255.0 * change * share[..., None]
+    return np.concatenate([np.clip(colour + 0.5, 0, 255).astype(np.uint8), pixels[..., 3:]], axis=2)
