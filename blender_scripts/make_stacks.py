@@ -16,7 +16,6 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import numpy as np
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging, stack_data
-from holotalk_addon.cae.shards import open_data, read_arrays, write_arrays
+from holotalk_addon.cae.shards import open_data, read_arrays
 from holotalk_addon.cae.stacks import SIDE_YAWS
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.outputs import make_folder
@@ -88,9 +87,7 @@ def make_shard(source: Path, target: Path) -> tuple[int, int]:
             continue
         parts.append(stack_data.learning_stacks(spoilt, given))
     if parts:
-        whole = stack_data.joined(parts)
-        named = {field.name: getattr(whole, field.name) for field in fields(whole)}
-        write_arrays(target, named, compress=True)
+        stack_data.write_stacks(target, stack_data.joined(parts))
     return len(parts), faceless
 
 

@@ -24,7 +24,7 @@ from ..head.fill import mirror_and_fill
 from ..head.view import level_view
 from .drawing import draw_person
 from .judging import TruePerson, laid, lay_on
-from .shards import read_arrays
+from .shards import read_arrays, write_arrays
 from .stacks import STACK_SIZE, draw_sides
 
 NOT_JUDGED, SEEN, UNSEEN = 0, 1, 2
@@ -110,6 +110,15 @@ def joined(parts: list[StackArrays]) -> StackArrays:
     """All of them in one."""
     names = [field.name for field in fields(StackArrays)]
     return StackArrays(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def write_stacks(path: Path, stacks: StackArrays) -> None:
+    """Write stacks to an ``.npz``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_arrays(path, {field.name: getattr(stacks, field.name) for field in fields(stacks)}, compress=True)
 
 
 def read_stacks(folder: Path) -> StackArrays:

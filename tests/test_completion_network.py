@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The completion ``cae`` as the add-on runs it: what our network is shown, and how sides get on to a head."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_people import write_made_up_truth
+from PIL import Image
+
+from holotalk_addon import assets, pipeline
+from holotalk_addon.cae import judging, painting, stack_data, stacks
+from holotalk_addon.cae.learned import CompletionNetwork
+from holotalk_addon.cae.shards import open_data
+from holotalk_addon.errors import AssetError, OptionError
+from holotalk_addon.head.fill import mirror_and_fill
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDES = tuple(stacks.SIDE_YAWS)
+RED = np.array([0.5, -0.2, -0.2], np.float32)
+
+
+@pytest.fixture(scope="module")
+def given(tools):
+    photo = pipeline.completion_input
+    from holotalk_addon.face import read_photo
+
+    return photo(read_photo(assets.demo_portrait()), tools, pipeline.Stages(), texture_size=512)[2]
+
+
+@pytest.fixture(scope="module")
+def filled(given):
+    return mirror_and_fill(given)
+
+
+@pytest.fixture(scope="module")
+def drawn(given):
+    return stacks.drawn_sides(given)
+
+
+@pytest.fixture(scope="module")
+def shown(given, filled, drawn):
+    return stacks.draw_sides(given, filled, drawn)
+
+
+def test_the_stack_is_front_side_and_masks(shown):
+    whole = shown.stacks()
+    assert whole.shape == (3, stacks.STACK_SIZE, stacks.STACK_SIZE, stacks.CHANNELS)
+    assert whole.dtype == np.float32
+    assert 0 <= whole.min() < whole.max() <= 1
+    for k in range(3):
+        np.testing.assert_array_equal(whole[k, ..., 3:6], shown.front / np.float32(255))
+        np.testing.assert_array_equal(whole[k, ..., :3], shown.side[k] / np.float32(255))
+    np.testing.assert_array_equal(whole[..., 6], shown.seen / np.float32(255))
+
+
+def test_masks_tell_what_was_seen_and_what_is_hair(shown):
+    cover, seen, hair = (mask / 255.0 for mask in (shown.cover, shown.seen, shown.hair))
+    assert (seen > cover + 0.02).mean() < 0.01
+    assert (hair <= cover + 0.01).all()
+    left, right, back = (seen[k].sum() / cover[k].sum() for k in range(3))
+    assert 0.1 < left < 0.7
+    assert 0.1 < right < 0.7
+    assert back < 0.02
+    assert hair[2].sum() / cover[2].sum() > 0.4, "the astronaut has hair behind"
+    # The nose points left in the left picture: what was seen lies there.
+    columns = np.arange(stacks.STACK_SIZE)
+    middles = [float((seen[k].sum(axis=0) * columns).sum() / seen[k].sum()) for k in range(2)]
+    assert middles[0] < 0.43 * stacks.STACK_SIZE
+    assert middles[1] > 0.57 * stacks.STACK_SIZE
+
+
+def test_to_the_network_a_right_side_is_a_left_one(shown):
+    picture = shown.stacks()[1]
+    turned = stacks.facing_left(picture, "right")
+    np.testing.assert_array_equal(turned, picture[:, ::-1])
+    np.testing.assert_array_equal(stacks.facing_left(turned, "right"), picture)
+    for name in ("left", "back"):
+        np.testing.assert_array_equal(stacks.facing_left(picture, name), picture)
+
+
+def side_pictures(drawn, shown, changes):
+    views = stacks.side_views()[1:]
+    return [
+        painting.SidePicture(view, one, picture, np.clip(picture + changes.get(name, 0), 0, 1))
+        for name, view, one, picture in zip(SIDES, views, drawn[1:], shown.stacks()[..., :3], strict=True)
+    ]
+
+
+def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {}))
+    np.testing.assert_array_equal(painted.pixels, filled.pixels)
+    np.testing.assert_array_equal(painted.hair.texture, filled.hair.texture)
+
+
+def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown):
+    """A left side that blushes: seen from there, nowhere else, and not where the photo was."""
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": RED}))
+    change = [
+        (one.picture(painted) - one.picture(filled))[..., 0] for one in drawn
+    ]  # of red, in front, left, right, back
+    masks = [shown.cover[k] > 250 for k in range(3)]
+    unseen = [mask & (shown.seen[k] < 12) for k, mask in enumerate(masks)]
+    on_skin = unseen[0] & (shown.hair[0] < 5)
+    on_hair = unseen[0] & (shown.hair[0] > 250)
+    low = stacks.level_view(0.0, stacks.STACK_SIZE).project(np.array([[0.0, -0.09, 0.0]]))[0, 1]
+    on_skin[int(low) :] = False  # the bust fades
+    assert on_skin.sum() > 300
+    assert on_hair.sum() > 2000
+    assert np.median(change[1][on_hair]) > 0.3
+    assert np.median(change[1][on_skin]) > 0.25
+    assert np.abs(change[2][masks[1]]).mean() < 0.02, "nothing on the other side"
+    photographed = masks[0] & (shown.seen[0] > 250)
+    assert np.median(np.abs(change[1][photographed])) < 0.01, "the photo stays"
+    np.testing.assert_array_equal(painted.pixels[..., 3], filled.pixels[..., 3])
+    np.testing.assert_array_equal(painted.hair.texture[..., 3], filled.hair.texture[..., 3])
+    seen = filled.seen > 0.999
+    np.testing.assert_array_equal(painted.pixels[seen], filled.pixels[seen])
+
+
+def test_where_two_pictures_meet_they_mix_without_a_seam(given, filled, drawn, shown):
+    """All three sides redden alike: so does everything, evenly, between them too."""
+    changes = dict.fromkeys(SIDES, RED)
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+    hair = given.hair
+    own = (hair.seen < 0.01) & (filled.hair.texture[..., 3] > 200)
+    before = filled.hair.texture[..., 0].astype(float) / 255
+    moved = (painted.hair.texture[..., 0].astype(float) / 255 - before)[own & (before < 0.5)]
+    assert np.quantile(moved, 0.1) > 0.3
+    assert np.quantile(moved, 0.9) < 0.56
+
+
+@pytest.fixture(scope="module")
+def network():
+    return CompletionNetwork(pipeline.trained_weights("cae.tflite"))
+
+
+@pytest.fixture(scope="module")
+def completed(tools):
+    """The demo portrait completed by mirroring and by our network."""
+    photo = assets.demo_portrait()
+    return [
+        pipeline.person_from_photo(photo, tools, pipeline.Stages(), complete=name, texture_size=512)
+        for name in ("mirror", "cae")
+    ]
+
+
+def test_our_network_is_what_auto_means(completed, tools):
+    photo = assets.demo_portrait()
+    auto = pipeline.person_from_photo(photo, tools, pipeline.Stages(), texture_size=512)
+    np.testing.assert_array_equal(auto.head.texture, completed[1].head.texture)
+    np.testing.assert_array_equal(auto.head.hair.texture, completed[1].head.hair.texture)
+
+
+def test_the_photo_stays_and_the_rest_changes(completed):
+    mirrored, learned = completed
+    seen = learned.seen > 0.999
+    assert seen.mean() > 0.03
+    np.testing.assert_array_equal(learned.head.texture[seen], mirrored.head.texture[seen])
+    changed = np.abs(learned.head.texture.astype(int) - mirrored.head.texture)[learned.seen < 0.01]
+    assert changed.mean() > 1
+    assert changed.mean() < 40
+    np.testing.assert_array_equal(learned.head.hair.vertices, mirrored.head.hair.vertices)
+
+
+def test_its_pictures_come_along(completed, shown):
+    _, learned = completed
+    pictures = {picture.name: picture.pixels for picture in learned.pictures}
+    assert tuple(pictures) == pipeline.PICTURES["cae"]
+    size = stacks.STACK_SIZE
+    for k, name in enumerate(SIDES):
+        assert pictures[name].shape == (size, size, 3)
+        assert pictures[name][shown.cover[k] == 0].mean() < 10, "on black"
+        assert pictures[name][shown.cover[k] > 250].mean() > 25
+    both = pictures["sides"]
+    assert both.shape == (2 * size, 3 * size, 3)
+    np.testing.assert_array_equal(both[:size], np.concatenate(list(shown.side), axis=1))
+    assert np.abs(both[:size].astype(int) - both[size:]).mean() > 0.3
+
+
+def test_a_mirrored_person_gets_mirrored_sides(network, shown):
+    """Left and right are one to it."""
+    whole = shown.stacks()
+    swapped = whole[[1, 0, 2], :, ::-1]
+    straight, turned = network(whole), network(np.ascontiguousarray(swapped))
+    np.testing.assert_allclose(turned[[1, 0]], straight[:2, :, ::-1], atol=1e-6)
+
+
+def test_other_networks_are_refused():
+    with pytest.raises(AssetError, match="not HoloTalk's"):
+        CompletionNetwork(assets.find("face_landmark"))
+
+
+def test_the_command_writes_the_sides_when_it_is_asked_for(cli, tmp_path):
+    done = cli(
+        "views", assets.demo_portrait(), "-o", tmp_path / "views", "--yaw", "-90", "--size", "64",
+        "--complete", "cae", "--engine", "workbench",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = {"view_-90.png", *(f"cae_{name}.png" for name in (*SIDES, "sides"))}
+    assert {path.name for path in (tmp_path / "views").iterdir()} == names
+    assert np.asarray(Image.open(tmp_path / "views" / "cae_left.png")).shape == (256, 256, 3)
+
+
+@pytest.fixture(scope="module")
+def person(tools, tmp_path_factory):
+    """Somebody of whom everything is known, from the network's sides."""
+    folder = tmp_path_factory.mktemp("truth") / "people"
+    write_made_up_truth(tools.model, folder, range(3, 4), size=stacks.STACK_SIZE)
+    return next(judging.true_people(open_data(folder, "full"), tuple(stacks.SIDE_YAWS.values())))
+
+
+def test_photos_are_spoilt_and_truth_follows_their_colours(person):
+    spoilt = [stack_data.as_photographed(person, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(spoilt[0].photo, spoilt[1].photo)
+    assert np.abs(spoilt[0].photo.astype(int) - spoilt[2].photo).mean() > 1
+    for one in spoilt:
+        assert one.photo.shape == person.photo.shape
+        assert np.abs(one.photo.astype(int) - person.photo).mean() < 60
+        # A grey that is as bright in the photo as in the truth stays so.
+        bright = (person.colour > 0.4) & (person.colour < 0.6)
+        truth = np.median(one.colour[bright])
+        shown = np.median(one.photo[(person.photo > 102) & (person.photo < 153)]) / 255
+        assert truth == pytest.approx(shown, abs=0.08)
+        assert (one.colour[person.colour == 0] == 0).all(), "black stays black"
+
+
+def test_stacks_to_learn_from_lie_on_the_truth(person, tools):
+    given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+    made = stack_data.learning_stacks(person, given)
+    assert made.side.shape == (1, 3, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
+    head = made.cover[0] > 127
+    both = (head & person.head).sum(axis=(1, 2)) / (head | person.head).sum(axis=(1, 2))
+    assert (both > 0.85).all()
+    region = made.region[0]
+    assert set(np.unique(region)) == {stack_data.NOT_JUDGED, stack_data.SEEN, stack_data.UNSEEN}
+    assert (region[2] == stack_data.SEEN).mean() < 0.01, "nothing is seen of the back"
+    seen = region[0] == stack_data.SEEN
+    truth, side = (array[0, 0].astype(float) / 255 for array in (made.truth, made.side))
+    assert np.abs(truth - side)[seen].mean() < 0.12
+    # Nothing of the truth is in the stack.
+    other = stack_data.learning_stacks(dataclasses.replace(person, colour=1 - person.colour), given)
+    for name in ("front", "side", "seen", "cover", "hair"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(other, name))
+    assert not np.array_equal(made.truth, other.truth)
+
+
+def test_stacks_are_kept_and_read_again(person, tools, tmp_path):
+    given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+    made = stack_data.learning_stacks(person, given)
+    stack_data.write_stacks(tmp_path / "shard_00000.npz", made)
+    stack_data.write_stacks(tmp_path / "shard_00001.npz", made)
+    again = stack_data.read_stacks(tmp_path)
+    assert len(again) == 2
+    np.testing.assert_array_equal(again.side[1], made.side[0])
+    (tmp_path / "shard_00001.npz").write_bytes(b"half")
+    with pytest.raises(OptionError, match="damaged"):
+        stack_data.read_stacks(tmp_path)
+    with pytest.raises(OptionError, match="no stacks"):
+        stack_data.read_stacks(tmp_path / "nothing")
+    with pytest.raises(OptionError, match="--size 256"):
+        stack_data.learning_stacks(
+            dataclasses.replace(person, views=tuple(dataclasses.replace(v, size=128) for v in person.views)),
+            given,
+        )
