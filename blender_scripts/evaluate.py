@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sheet", type=Path, help="also write every portrait beside its eight views, as a picture"
     )
+    parser.add_argument("--complete", default="auto", help="the completion whose likeness is measured")
     options = parser.parse_args(argv)
     if "floor" in options.only and not options.data:
         parser.error("floor needs --data")
@@ -88,7 +89,7 @@ def _run(options: argparse.Namespace, sections: Mapping[str, Callable[[pipeline.
     for name in options.only:
         print(f"\n## {name.capitalize()}\n", flush=True)
         if name == "likeness":
-            _likeness(tools, options.sheet)
+            _likeness(tools, options.sheet, options.complete)
         elif name == "floor":
             _floor(tools, options.data)
         else:
@@ -139,7 +140,7 @@ def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDA
     return landmarks68_from_mesh(np.concatenate([xy, posed[:, 2:]], axis=1))
 
 
-def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
+def _likeness(tools: pipeline.Tools, sheet: Path | None = None, complete: str = "auto") -> None:
     describe = Descriptor()
     rows: list[NDArray[np.float64]] = []
     photos: list[NDArray[np.float64]] = []
@@ -152,7 +153,7 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None) -> None:
     )
     for path in portraits():
         try:
-            person = pipeline.person_from_photo(path, tools, pipeline.Stages())
+            person = pipeline.person_from_photo(path, tools, pipeline.Stages(), complete=complete)
         except HoloTalkError as error:
             print(f"| {path.name} | {error} |")
             continue

@@ -7,10 +7,9 @@
 ``--data`` and ``--held-out`` have different people: for our own network, ``cae``, stacks that
 ``make_stacks.py`` has made; for HOLOTALK's autoencoder folders that ``holotalk render-data --preset
 holotalk`` has filled. The run's folder keeps all that is needed to go on: the same command again resumes
-where it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Beside
-the ``.tflite`` lies a ``.keras`` with the same weights in full precision. Keras on another backend
-(``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under TensorFlow then
-converts what the run has.
+where it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Keras
+on another backend (``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under
+TensorFlow then converts what the run has.
 """
 
 from __future__ import annotations
@@ -51,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--run", type=Path, required=True, metavar="DIR", help="the run; resumed if it exists"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.tflite")
+    parser.add_argument(
+        "--keras", type=Path, metavar="FILE.keras", help="write it there too, in full precision"
+    )
     parser.add_argument("--epochs", type=int, default=60, help="at most so many, default 60")
     parser.add_argument("--steps", type=int, help="steps an epoch; default: once through the data")
     parser.add_argument("--batch", type=int, help=f"stacks a step, default {BATCHES}")
@@ -119,8 +121,9 @@ def _run(options: argparse.Namespace) -> int:
             f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this TensorFlow's "
             "converter does not fit this LiteRT; try the versions in pyproject.toml."
         )
-    with replacing(options.output.with_suffix(".keras")) as beside:
-        network.save(beside)
+    if options.keras:
+        with replacing(options.keras) as beside:
+            network.save(beside)
     return 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HOLOTALK's autoencoder in Keras: its shape, its training, and its way into LiteRT.
+"""HOLOTALK's autoencoder and our network in Keras: their shapes, training, and way into LiteRT.
 
 What needs Keras and TensorFlow is left out where they are not installed: ``make test-train`` installs them.
 """
@@ -12,15 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_people import made_up_person, write_made_up_data
+from made_up_people import made_up_person, write_made_up_data, write_made_up_truth
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="Keras is not installed: make test-train")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
 
-from holotalk_addon.cae import conversion, network, training
+from holotalk_addon import pipeline
+from holotalk_addon.cae import conversion, judging, network, stack_data, stacks, training
+from holotalk_addon.cae.completion_training import (
+    SEEN_COUNTS,
+    SideLoss,
+    UnseenError,
+    completion_task,
+    samples_of,
+    structure,
+)
 from holotalk_addon.cae.holotalk_training import holotalk_task
+from holotalk_addon.cae.shards import open_data
 from holotalk_addon.cae.snapshots import Snapshots, read_snapshots, stacked, template_sides
 from holotalk_addon.errors import AssetError, OptionError
 
@@ -204,8 +214,9 @@ def test_the_script_goes_from_data_to_a_tflite(data, tmp_path):
     script = ROOT / "blender_scripts" / "train_cae.py"
     output = tmp_path / "holotalk.tflite"
     command = [
-        sys.executable, script, "--data", data / "train", "--held-out", data / "held",
-        "--run", tmp_path / "run", "-o", output, "--epochs", "1", "--steps", "2", "--batch", "4",
+        sys.executable, script, "--network", "holotalk", "--data", data / "train",
+        "--held-out", data / "held", "--run", tmp_path / "run", "-o", output,
+        "--epochs", "1", "--steps", "2", "--batch", "4",
     ]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -215,30 +226,147 @@ def test_the_script_goes_from_data_to_a_tflite(data, tmp_path):
     from holotalk_addon.cae.holotalk import HolotalkNetwork
 
     assert HolotalkNetwork(output) is not None
-    missing = [*command[:3], tmp_path / "nothing", *command[4:]]
+    missing = [*command[:5], tmp_path / "nothing", *command[6:]]
     done = subprocess.run(missing, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("train_cae: There is no training data in")
 
 
+@pytest.fixture(scope="module")
+def sides(tools, tmp_path_factory):
+    """Stacks of made-up people for our own network: to learn from, and held out."""
+    result = []
+    for name, numbers in (("train", range(3)), ("held", range(FIRST_HELD_OUT, FIRST_HELD_OUT + 1))):
+        folder = tmp_path_factory.mktemp("sides") / name
+        write_made_up_truth(tools.model, folder, numbers, size=stacks.STACK_SIZE)
+        parts = []
+        for person in judging.true_people(open_data(folder, "full"), tuple(stacks.SIDE_YAWS.values())):
+            given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+            parts.append(stack_data.learning_stacks(person, given))
+        result.append(stack_data.joined(parts))
+    return result
+
+
+@pytest.fixture(scope="module")
+def our_run(sides, tmp_path_factory):
+    """A run of our network that was stopped after its first epoch and resumed."""
+    folder = tmp_path_factory.mktemp("runs") / "ours"
+    for epochs in (1, 2):
+        options = training.TrainingOptions(epochs=epochs, batch=3, seed=3)
+        training.train(completion_task(*sides), folder, options, lambda _line: None)
+    return folder
+
+
+def test_our_network_begins_with_what_it_is_given(sides):
+    """Untrained, it passes the side on as mirroring and filling have made it, nearly."""
+    made = network.completion_network()
+    assert made.input_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, stacks.CHANNELS)
+    assert made.output_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
+    assert made.count_params() < 2_000_000
+    stack, _ = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    picture = made.predict(stack, verbose=0)
+    assert np.abs(picture - stack[..., :3]).mean() < 0.08
+    assert np.corrcoef(picture.ravel(), stack[..., :3].ravel())[0, 1] > 0.98
+
+
+def test_right_sides_are_learnt_as_left_ones(sides):
+    """And backs alone are mirrored at random."""
+    made = samples_of(sides[1])
+    straight, target = made.make(np.arange(3), np.zeros(3, dtype=bool))
+    one = sides[1]
+    np.testing.assert_array_equal(straight[0, ..., :3], one.side[0, 0] / np.float32(255))
+    np.testing.assert_array_equal(straight[1, ..., :3], one.side[0, 1, :, ::-1] / np.float32(255))
+    np.testing.assert_array_equal(target[1, ..., :3], one.truth[0, 1, :, ::-1] / np.float32(255))
+    turned, truth = made.make(np.arange(3), np.ones(3, dtype=bool))
+    np.testing.assert_array_equal(turned[:2], straight[:2])
+    np.testing.assert_array_equal(turned[2], straight[2][:, ::-1])
+    np.testing.assert_array_equal(truth[2], target[2][:, ::-1])
+
+
+def test_the_loss_counts_what_was_not_seen_most(sides):
+    _, target = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    loss = SideLoss()
+    truth, counts = target[..., :3], target[..., 3]
+    assert float(loss(target, truth)) == pytest.approx(0, abs=1e-6)
+    off = {}
+    for name, value in (("unseen", 1.0), ("seen", SEEN_COUNTS), ("not judged", 0.0)):
+        region = np.isclose(counts, value)
+        assert region.any(), name
+        few = region & (np.cumsum(region.reshape(-1)).reshape(region.shape) <= 2000)
+        off[name] = float(SideLoss(0, 0)(target, truth + 0.2 * few[..., None]))
+    assert off["unseen"] == pytest.approx(off["seen"] / SEEN_COUNTS, rel=0.01)
+    assert off["not judged"] == pytest.approx(0, abs=1e-6)
+    error = UnseenError()
+    error.update_state(target, truth + 0.1)
+    assert float(error.result()) == pytest.approx(0.1, rel=0.01)
+
+
+def test_structure_is_that_of_wang():
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(4)
+    one = rng.random((1, 64, 64, 1)).astype(np.float32)
+    other = np.clip(one + rng.normal(0, 0.2, one.shape), 0, 1).astype(np.float32)
+    ours = np.asarray(structure(one, other))[0, 4:-4, 4:-4, 0]
+    _, theirs = structural_similarity(
+        one[0, ..., 0], other[0, ..., 0], data_range=1.0, use_sample_covariance=False, full=True
+    )
+    np.testing.assert_allclose(ours, theirs[4:-4, 4:-4], atol=1e-3)
+
+
 @pytest.mark.slow
-def test_from_nothing_to_weights(tmp_path):
+def test_our_network_learns_resumes_and_converts(our_run, sides, tmp_path):
+    state = training.read_state(our_run)
+    assert [row["epoch"] for row in state.history] == [1, 2]
+    assert {"val_loss", "val_unseen_l1"} <= set(state.history[0])
+    assert state.history[1]["loss"] < state.history[0]["loss"]
+    picture = np.asarray(Image.open(our_run / "sheets" / "epoch_0002.png"))
+    assert picture.shape == (stacks.STACK_SIZE, 10 * stacks.STACK_SIZE, 3)
+    options = training.TrainingOptions(epochs=2, batch=3, seed=3)
+    training.train(completion_task(*sides), tmp_path / "straight", options, lambda _line: None)
+    stack, _ = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    made = [
+        training.best_network(run, network.completion_network()) for run in (our_run, tmp_path / "straight")
+    ]
+    resumed, straight = (one.predict(stack, verbose=0) for one in made)
+    np.testing.assert_allclose(resumed, straight, atol=1e-5)
+    path = tmp_path / "cae.tflite"
+    conversion.convert(made[0], path)
+    assert conversion.disagreement(made[0], path, stack) <= 1e-3
+    again = network.completion_network()
+    again.set_weights(conversion.weights_of(path))
+    assert conversion.disagreement(again, path, stack) <= 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "steps", "said", "size"),
+    [
+        ("holotalk", 5, "10 stacks of 2 people, 5 of 1 held out", 17_000_000),
+        ("cae", 7, "6 stacks of 2 people, 3 of 1 held out", 2_000_000),
+    ],
+)
+def test_from_nothing_to_weights(tmp_path, name, steps, said, size):
     """``make train`` on three people: rendered, trained on, converted, judged; and again without work."""
+    output = tmp_path / f"{name}.tflite"
     command = [
-        sys.executable, ROOT / "blender_scripts" / "make_weights.py", "--folder", tmp_path,
+        sys.executable, ROOT / "blender_scripts" / "make_weights.py", "--folder", tmp_path, "--network", name,
         "--people", "2", "--held-out", "1", "--judged", "1", "--size", "192", "--workers", "0",
-        "-o", tmp_path / "holotalk.tflite", "--train", "--epochs", "1", "--steps", "1", "--batch", "4",
+        "-o", output, "--train", "--epochs", "1", "--steps", "1", "--batch", "4",
     ]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    steps = [line for line in done.stdout.splitlines() if line.startswith("$ ")]
-    assert len(steps) == 5
-    assert "10 stacks of 2 people, 5 of 1 held out" in done.stdout
+    assert len([line for line in done.stdout.splitlines() if line.startswith("$ ")]) == steps
+    assert said in done.stdout
     table = (tmp_path / "table.md").read_text()
-    for name in ("template", "mirror", "holotalk"):
-        assert f"| {name} | all |" in table
-    assert (tmp_path / "holotalk.tflite").stat().st_size > 17_000_000
+    for way in ("template", "mirror", name):
+        assert f"| {way} | all |" in table
+    assert output.stat().st_size > size
+    full = output.with_suffix(".keras")
+    assert full.is_file() == (name == "cae"), "ours is kept in full precision too"
+    if full.is_file():
+        assert full.stat().st_size > 1.9 * output.stat().st_size
     assert np.asarray(Image.open(tmp_path / "worst.png")).std() > 5
     first = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("shard_*.npz"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
