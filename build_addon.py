@@ -395,12 +395,11 @@ def _makehuman() -> Path:
 
 
 def _weights() -> Iterator[Entry]:
-    """The weights trained by this project with their cards; nothing while there are none."""
+    """The weights trained by this project that LiteRT runs, with their cards."""
     folder = ROOT / "model_weights"
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
-    if any(path.suffix != ".md" for path in paths):
-        for path in paths:
-            yield _entry(f"model_weights/{path.relative_to(folder).as_posix()}", path)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".tflite", ".md"):
+            yield _entry(f"model_weights/{path.name}", path)
 
 
 def _member(archive: Path, name: str) -> bytes:

@@ -284,12 +284,6 @@ def test_unknown_options_end_with_a_usage_line(holotalk, no_work, demo, tmp_path
     assert contents(tmp_path) == []
 
 
-def test_a_completion_of_a_later_version_is_refused(holotalk, no_work, demo, tmp_path):
-    line = refused(holotalk("generate", demo, "-o", tmp_path / "x.mp4", "--complete", "cae"))
-    assert "auto" in line
-    assert contents(tmp_path) == []
-
-
 @pytest.mark.parametrize(
     "size",
     [

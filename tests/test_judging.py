@@ -15,7 +15,7 @@ from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
 from holotalk_addon.cae.drawing import draw_person, surface
 from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
-from holotalk_addon.errors import HoloTalkError, OptionError
+from holotalk_addon.errors import OptionError
 from holotalk_addon.head.completion import HeadTexture
 from holotalk_addon.head.head import Hair
 
@@ -202,8 +202,6 @@ def test_unknown_completions_and_wrong_folders_are_told(script, folder, tmp_path
     assert "no training data" in capsys.readouterr().err
     with pytest.raises(OptionError, match="4 held-out people"):
         judging.held_out_data(folder, 4)
-    with pytest.raises(HoloTalkError):
-        script._way("cae")
 
 
 @pytest.mark.parametrize("name", ["evaluate_hair", "evaluate_fit"])

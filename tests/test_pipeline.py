@@ -107,10 +107,6 @@ def test_unknown_completions_are_refused_at_once(tools):
     assert "Finding the face" not in [stage for stage, _ in told.heard]
 
 
-def test_auto_and_mirror_are_the_same_in_this_version():
-    assert pipeline.completion("auto") is pipeline.completion("mirror")
-
-
 def test_no_face_and_no_photo_are_told_apart(tools, tmp_path):
     from PIL import Image
 

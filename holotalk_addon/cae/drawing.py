@@ -8,6 +8,7 @@ views of completed heads that are compared with true ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,20 +53,26 @@ class DrawnHead:
         """(size, size, C): a (V, C) field on the vertices; 0 off the head."""
         return self._pixels(self.at(model, values).astype(np.float32))
 
-    def texture(self, model: HeadModel, picture: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(size, size, C): an (S, S, C) picture in the head's texture coordinates; 0 off the head."""
+    def texture(
+        self, model: HeadModel, picture: NDArray[np.floating] | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """(size, size, C): an (S, S, C) picture in the head's texture coordinates; 0 off the head.
+
+        Bytes come out as 0..1.
+        """
         uv = np.einsum("nc,ncd->nd", self.weights, model.triangle_uvs[self.triangle].astype(np.float64))
         side = picture.shape[0]
         # Averaged down to what the view resolves, so that fine detail does not turn to noise.
         wanted = max(64, 2 ** int(np.ceil(np.log2(6.0 * self.size))))
-        small = np.asarray(picture, dtype=np.float32)
+        small: NDArray[Any] = picture
         if wanted < side:
             resized = cv2.resize(small, (wanted, wanted), interpolation=cv2.INTER_AREA)
-            small = np.asarray(resized, dtype=np.float32).reshape(wanted, wanted, -1)
+            small = resized.reshape(wanted, wanted, -1)
             side = wanted
         x = np.clip((uv[:, 0] * side).astype(int), 0, side - 1)
         y = np.clip(((1.0 - uv[:, 1]) * side).astype(int), 0, side - 1)
-        return self._pixels(small[y, x])
+        found = small[y, x].astype(np.float32)
+        return self._pixels(found / np.float32(255.0) if small.dtype == np.uint8 else found)
 
     def at(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, C): a (V, C) field on the vertices, sample by sample."""
@@ -131,8 +138,7 @@ class DrawnPerson:
 
     def picture(self, texture: HeadTexture) -> NDArray[np.float32]:
         """(size, size, 3) sRGB 0..1 on black: in this texture, with its hair if it has any."""
-        colours = texture.pixels[..., :3].astype(np.float32) / np.float32(255.0)
-        skin = self.head.texture(self.model, colours)
+        skin = self.head.texture(self.model, texture.pixels)[..., :3]
         skin *= (self.fade() / np.maximum(self.head.cover(), 1e-6))[..., None]
         if texture.hair is None or self.hair is None:
             return np.clip(skin, 0.0, 1.0)

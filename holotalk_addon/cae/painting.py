@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import padded
 from ..head.hair_rays import around
-from ..head.head import PARTS, Hair
+from ..head.head import Hair
 from ..head.morphable_model import corner_uvs, triangulate
 from ..head.raster import barycentric, pixel_centres, rasterize
 from ..head.surface import smoothstep
@@ -120,24 +120,27 @@ def _on_head(
 ) -> NDArray[np.uint8]:
     """(S, S, 4) the head's texture."""
     model, layout = given.model, given.layout
-    row, column = np.divmod(layout.texel, layout.size)
-    part = model.polygon_parts[model.triangle_polygon[layout.triangle]]
-    chosen = np.flatnonzero((row % _EVERY == 0) & (column % _EVERY == 0) & (part == PARTS.index("skin")))
-    corners, weights = model.triangles[layout.triangle[chosen]], layout.weights[chosen]
+    on_skin = layout.of_part(model, "skin")
+    row, column = np.divmod(layout.texel[on_skin], layout.size)
+    few = (row % _EVERY == 0) & (column % _EVERY == 0)
+    chosen, row, column = on_skin[few], row[few], column[few]
     normals = model.normals(posed)
-    points = np.einsum("nc,ncd->nd", weights, posed[corners].astype(np.float32))
-    found = _mixed(changes, points, np.einsum("nc,ncd->nd", weights, normals[corners].astype(np.float32)))
+    found = _mixed(
+        changes, layout.interpolate(model, posed, chosen), layout.interpolate(model, normals, chosen)
+    )
     side = layout.size // _EVERY
     small = np.zeros((side, side, 4), dtype=np.float32)
-    small[row[chosen] // _EVERY, column[chosen] // _EVERY] = found
+    small[row // _EVERY, column // _EVERY] = found
     change = padded(np.ascontiguousarray(small[..., :3]), small[..., 3] > _LEAST)
     change = np.asarray(
         cv2.resize(change, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
-    skin = layout.picture((part == PARTS.index("skin")).astype(np.float32))
-    # The gutters between the islands go on with what lies beside them.
-    skin = np.maximum(skin, 1.0 - layout.picture(np.ones(len(part), dtype=np.float32)))
-    return _changed(filled.pixels, change, (1.0 - filled.seen) * skin)
+    # Not eyes, teeth and mouth; but the gutters between the islands go on with what lies beside them.
+    share = 1.0 - filled.seen.ravel()
+    other = np.ones(len(layout.texel), dtype=bool)
+    other[on_skin] = False
+    share[layout.texel[other]] = 0.0
+    return _changed(filled.pixels, change, share.reshape(filled.seen.shape))
 
 
 def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) -> NDArray[np.uint8]:

@@ -24,9 +24,8 @@ def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: Bake
     white beyond is the mean of the three brightest rings.
     """
     model, layout = given.model, given.layout
-    eye = model.vertex_parts == PARTS.index("eyes")
-    on_eye = np.flatnonzero(eye[model.triangles[layout.triangle, 0]])
-    theta = _angle_from_gaze(given)[on_eye]
+    on_eye = layout.of_part(model, "eyes")
+    theta = _angle_from_gaze(given, on_eye)
     texel = layout.texel[on_eye]
     seen = own.seen.reshape(-1)[texel]
     colour = own.colour.reshape(-1, 3)[texel]
@@ -63,17 +62,19 @@ def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: Bake
 def lash_alpha(given: CompletionInput) -> NDArray[np.float32]:
     """(S, S) 1 everywhere but on the lashes, where it draws tapering hairs."""
     model, layout = given.model, given.layout
-    lash = layout.draw(model, (model.vertex_parts == PARTS.index("lashes")).astype(np.float32))
-    tip = layout.draw(model, model.lash_roots)
-    columns = np.arange(layout.size) / layout.size
+    on_lash = layout.of_part(model, "lashes")
+    texel = layout.texel[on_lash]
+    tip = layout.interpolate(model, model.lash_roots, on_lash)
     # About 60 hairs across a lash, which is 0.11 of the picture wide.
-    comb = 0.5 + 0.5 * np.cos(2 * np.pi * columns * 60 / 0.11)
-    hair = np.clip((comb[None, :] - 0.25 - 0.6 * tip) * 3.0, 0.0, 1.0) * np.clip(1.3 - 1.3 * tip, 0, 1)
-    return np.asarray(np.where(lash > 0.5, 0.75 * hair, 1.0), dtype=np.float32)
+    comb = 0.5 + 0.5 * np.cos(2 * np.pi * (texel % layout.size) / layout.size * 60 / 0.11)
+    hair = np.clip((comb - 0.25 - 0.6 * tip) * 3.0, 0.0, 1.0) * np.clip(1.3 - 1.3 * tip, 0, 1)
+    alpha = np.ones(layout.size**2, dtype=np.float32)
+    alpha[texel] = 0.75 * hair
+    return alpha.reshape(layout.size, layout.size)
 
 
-def _angle_from_gaze(given: CompletionInput) -> NDArray[np.float32]:
-    """(N,) radians between each texel's place on its eyeball and the eyeball's front pole."""
+def _angle_from_gaze(given: CompletionInput, on_eye: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(M,) radians between the place of each of these texels on its eyeball and the eyeball's front pole."""
     model, layout = given.model, given.layout
     arm = np.zeros_like(model.mean)
     gaze = np.ones_like(model.mean)
@@ -83,7 +84,7 @@ def _angle_from_gaze(given: CompletionInput) -> NDArray[np.float32]:
         centre = model.mean[mine].mean(axis=0)
         arm[mine] = model.mean[mine] - centre
         gaze[mine] = pole - centre
-    arm_at, gaze_at = layout.interpolate(model, arm), layout.interpolate(model, gaze)
+    arm_at, gaze_at = (layout.interpolate(model, field, on_eye) for field in (arm, gaze))
     length = np.linalg.norm(arm_at, axis=1) * np.linalg.norm(gaze_at, axis=1)
     cosine = np.einsum("nd,nd->n", arm_at, gaze_at) / np.maximum(length, 1e-12)
     return np.asarray(np.arccos(np.clip(cosine, -1, 1)), dtype=np.float32)

@@ -121,7 +121,7 @@ def hair_grain(
     on_scalp = np.flatnonzero(scalp_at > 0.01)
     skin = model.vertex_parts == PARTS.index("skin")
     centre = model.mean[skin & (model.region("scalp") > 0.5)].mean(axis=0)
-    offset = layout.interpolate(model, model.mean - centre)[on_scalp]
+    offset = layout.interpolate(model, model.mean - centre, on_scalp)
     around = np.arctan2(offset[:, 0], -offset[:, 2]) / (2 * np.pi)
     down = np.arctan2(np.hypot(offset[:, 0], offset[:, 2]), offset[:, 1]) / np.pi
     rng = np.random.default_rng(7)

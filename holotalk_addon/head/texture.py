@@ -65,9 +65,12 @@ class Texels:
             yield slice(start, start + _TEXELS_AT_A_TIME)
 
     def interpolate(
-        self, model: HeadModel, values: NDArray[np.floating], chunk: slice = slice(None)
+        self,
+        model: HeadModel,
+        values: NDArray[np.floating],
+        chunk: slice | NDArray[np.intp] = slice(None),
     ) -> NDArray[np.float32]:
-        """(N,) or (N, C): a (V,) or (V, C) field on the vertices, read at the texels."""
+        """(N,) or (N, C): a (V,) or (V, C) field on the vertices, read at the texels, or at some of them."""
         field = np.asarray(values, dtype=np.float32)
         corners = model.triangles[self.triangle[chunk]]
         weights = self.weights[chunk].reshape(-1, 3, *[1] * (field.ndim - 1))
@@ -81,6 +84,11 @@ class Texels:
         result = np.zeros((self.size * self.size, *values.shape[1:]), dtype=np.float32)
         result[self.texel] = values
         return result.reshape(self.size, self.size, *values.shape[1:])
+
+    def of_part(self, model: HeadModel, name: str) -> NDArray[np.intp]:
+        """(M,) which of the N texels show this one of :data:`.head.PARTS`."""
+        shown = model.polygon_parts[model.triangle_polygon] == PARTS.index(name)
+        return np.flatnonzero(shown[self.triangle])
 
     def draw(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(S, S) or (S, S, C) picture of a field on the vertices."""
