@@ -20,6 +20,7 @@ from PIL import Image
 
 import holotalk_addon
 from holotalk_addon import assets, pipeline
+from holotalk_addon.cae.stacks import STACK_SIZE
 from holotalk_addon.errors import AssetError, HoloTalkError
 from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
@@ -27,7 +28,8 @@ from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
 from holotalk_addon.scene.background import BackgroundRender, SecondBlender
 from holotalk_addon.scene.hologram_scene import find_hologram
-from holotalk_addon.scene.own import role_of
+from holotalk_addon.scene.materials import image_pixels
+from holotalk_addon.scene.own import SIDES_ROLE, role_of
 from holotalk_addon.ui import jobs, session, viewport
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
@@ -283,6 +285,28 @@ def test_generating_again_replaces_the_result_and_keeps_what_users_added(hologra
     assert after == users
     twice = {key for key, count in ours().items() if count > before.get(key, 0)}
     assert twice <= {"meshes mesh", "materials material", "images texture"}, "what the copy still uses"
+
+
+def test_the_sides_before_and_after_are_shown_and_go_with_the_network(hologram):
+    """One picture in the file: above as mirrored and filled, below as painted; none without the network."""
+
+    def kept():
+        return [image for image in bpy.data.images if role_of(image) == SIDES_ROLE]
+
+    (image,) = kept()
+    assert tuple(image.size) == (3 * STACK_SIZE, 2 * STACK_SIZE)
+    pixels = image_pixels(image).astype(int)
+    above, below = pixels[:STACK_SIZE, :, :3], pixels[STACK_SIZE:, :, :3]
+    both = (above.max(axis=2) > 40) & (below.max(axis=2) > 40)
+    assert both.mean() > 0.1
+    assert 0.5 < np.abs(above - below)[both].mean() < 60
+    scene = bpy.data.scenes[find_hologram().hologram]
+    scene.holotalk.complete = "MIRROR"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    assert kept() == []
+    bpy.data.scenes[find_hologram().hologram].holotalk.complete = "CAE"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    assert len(kept()) == 1
 
 
 def test_a_head_of_another_file_is_the_users(hologram, generated, users_file, photo, tmp_path):

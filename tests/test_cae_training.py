@@ -302,16 +302,19 @@ def test_the_loss_counts_what_was_not_seen_most(sides):
 
 
 def test_structure_is_that_of_wang():
-    from skimage.metrics import structural_similarity
-
+    """Window by window: covariance and means, by NumPy."""
     rng = np.random.default_rng(4)
     one = rng.random((1, 64, 64, 1)).astype(np.float32)
     other = np.clip(one + rng.normal(0, 0.2, one.shape), 0, 1).astype(np.float32)
-    ours = np.asarray(structure(one, other))[0, 4:-4, 4:-4, 0]
-    _, theirs = structural_similarity(
-        one[0, ..., 0], other[0, ..., 0], data_range=1.0, use_sample_covariance=False, full=True
-    )
-    np.testing.assert_allclose(ours, theirs[4:-4, 4:-4], atol=1e-3)
+    ours = np.asarray(structure(one, other))[0, ..., 0]
+    assert ours.shape == (15, 15)
+    for row, column in ((0, 0), (3, 7), (14, 14)):
+        part = np.s_[0, 4 * row : 4 * row + 8, 4 * column : 4 * column + 8, 0]
+        (aa, ab), (_, bb) = np.cov(one[part].ravel(), other[part].ravel(), bias=True)
+        a, b = one[part].mean(), other[part].mean()
+        light = (2 * a * b + 1e-4) / (a * a + b * b + 1e-4)
+        true = light * (2 * ab + 9e-4) / (aa + bb + 9e-4)
+        assert ours[row, column] == pytest.approx(true, abs=1e-4)
 
 
 @pytest.mark.slow
