@@ -58,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, help=f"stacks a step, default {BATCHES}")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate, default 0.001")
     parser.add_argument("--patience", type=int, default=6, help="epochs without progress before it stops")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=("structure", "filling", "keeping"),
+        help="leave decisions out of the network cae, to see what they are worth",
+    )
     parser.add_argument("--start", type=Path, metavar="FILE.tflite", help="begin with these weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -140,7 +147,8 @@ def _task(options: argparse.Namespace) -> tuple[Task, NDArray[np.float32]]:
         from holotalk_addon.cae.completion_training import completion_task
         from holotalk_addon.cae.stack_data import read_stacks
 
-        task = completion_task(read_stacks(options.data), read_stacks(options.held_out))
+        stacks = read_stacks(options.data), read_stacks(options.held_out)
+        task = completion_task(*stacks, without=options.without)
     few = np.arange(min(PROBES, len(task.held_out.person)))
     return task, task.held_out.make(few, np.zeros(len(few), dtype=bool))[0]
 

@@ -7,7 +7,7 @@ absolute difference, structure (SSIM) and edges. To learn a right side is to lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -32,12 +32,9 @@ _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 _SHEET_PEOPLE = 6
 
 
-@dataclass(frozen=True)
-class LossOptions:
-    """What the loss is made of; the defaults are those of the published weights."""
-
-    ssim: float = SSIM_COUNTS
-    edges: float = EDGES_COUNT
+WITHOUT = ("structure", "filling", "keeping")
+"""Decisions that can be left out, to see what they are worth: SSIM and edges in the loss; what mirroring and
+filling has drawn in the stack, where the photo showed nothing; that the network says what of it stays."""
 
 
 @keras.saving.register_keras_serializable(package="holotalk")
@@ -84,8 +81,8 @@ def _steps(picture: Any, axis: int) -> Any:
 
 
 def windows(picture: Any) -> Any:
-    """(N, H / 4 - 1, W / 4 - 1, C) means in windows of 8 x 8 pixels, half over the next: all of them would take
-    as long as the network itself.
+    """(N, H / 4 - 1, W / 4 - 1, C) means in windows of 8 x 8 pixels, half over the next: all windows would
+    take as long as the network itself.
     """
     return ops.average_pool(picture, 2 * _SSIM_STEP, _SSIM_STEP, padding="valid")
 
@@ -120,32 +117,37 @@ class UnseenError(keras.metrics.Metric):
         return self._sum / (self._count + 1e-6)
 
 
-def completion_task(training: StackArrays, held_out: StackArrays, loss: LossOptions | None = None) -> Task:
+def completion_task(training: StackArrays, held_out: StackArrays, without: Collection[str] = ()) -> Task:
     """What :func:`.training.train` shall do.
 
     Args:
         training: what to learn from; mirrored copies are made as they are needed.
         held_out: other people, on whom every epoch is judged.
-        loss: what to minimise.
+        without: any of :data:`WITHOUT`.
     """
-    chosen = loss or LossOptions()
+    filled = "filling" not in without
+    judged_by = samples_of(held_out, filled)
     return Task(
-        network=completion_network,
-        loss=SideLoss(chosen.ssim, chosen.edges),
+        network=partial(completion_network, keeps="keeping" not in without),
+        loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
         metrics=(partial(UnseenError),),
-        training=samples_of(training),
-        held_out=samples_of(held_out),
-        sheet=lambda network: sheet(network, held_out),
+        training=samples_of(training, filled),
+        held_out=judged_by,
+        sheet=lambda network: sheet(network, judged_by),
     )
 
 
-def samples_of(stacks: StackArrays) -> Samples:
-    """Each side of each person: stacks that all look to the left, and the truth with its weights."""
+def samples_of(stacks: StackArrays, filled: bool = True) -> Samples:
+    """Each side of each person: stacks that all look to the left, and the truth with its weights; sides that
+    are not ``filled`` are black where the photo showed nothing.
+    """
     sides = len(SIDE_YAWS)
 
     def make(chosen: NDArray[np.intp], mirrored: NDArray[np.bool_]) -> tuple[Any, Any]:
         inputs, targets = zip(*(_sample(stacks, *divmod(int(i), sides)) for i in chosen), strict=True)
         stack, target = np.stack(inputs), np.stack(targets)
+        if not filled:
+            stack[..., :3] *= stack[..., 6:7]
         # In the mirror a left side would look right, which the network never sees; backs have no such side.
         turned = mirrored & (chosen % sides == sides - 1)
         stack[turned], target[turned] = stack[turned][:, :, ::-1], target[turned][:, :, ::-1]
@@ -169,18 +171,21 @@ def _sample(stacks: StackArrays, person: int, side: int) -> tuple[NDArray[np.flo
     return facing_left(one.stacks()[0], name), facing_left(target, name)
 
 
-def sheet(network: keras.Model, held_out: StackArrays) -> NDArray[np.uint8]:
-    """(H, W, 3): for people spread over the held-out ones a row each: the front, and for every side what goes
-    in, what comes out and the truth.
+def sheet(network: keras.Model, samples: Samples) -> NDArray[np.uint8]:
+    """(H, W, 3): for people spread over the samples a row each: the front, and for every side what goes in,
+    what comes out and the truth.
     """
-    chosen = np.linspace(0, len(held_out) - 1, min(_SHEET_PEOPLE, len(held_out))).astype(int)
+    sides = len(SIDE_YAWS)
+    people = len(samples.person) // sides
     rows = []
-    for person in chosen:
-        tiles = [held_out.front[person].astype(np.float32) / np.float32(255.0)]
-        for side in range(len(SIDE_YAWS)):
-            stack, target = _sample(held_out, int(person), side)
-            made = np.asarray(network.predict(stack[None], verbose=0))[0]
-            shown = np.concatenate([stack[..., :3], made, target[..., :3]], axis=1)
-            tiles.append(shown)
-        rows.append(np.concatenate(tiles, axis=1))
+    for person in np.linspace(0, people - 1, min(_SHEET_PEOPLE, people)).astype(int):
+        stacks, targets = samples.make(sides * person + np.arange(sides), np.zeros(sides, dtype=bool))
+        made = np.asarray(network.predict(stacks, verbose=0))
+        shown = [
+            [stack[..., :3], one, target[..., :3]]
+            for stack, one, target in zip(stacks, made, targets, strict=True)
+        ]
+        rows.append(
+            np.concatenate([stacks[0, ..., 3:6], *(tile for tiles in shown for tile in tiles)], axis=1)
+        )
     return (np.clip(np.concatenate(rows), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -72,7 +72,7 @@ class GrowPixels(layers.Layer):
         return count, *(2 * n if n else None for n in (rows, columns)), channels // 4 if channels else None
 
 
-def completion_network(levels: Sequence[int] = LEVELS) -> keras.Model:
+def completion_network(levels: Sequence[int] = LEVELS, keeps: bool = True) -> keras.Model:
     """Our network, freshly initialised: (N, 256, 256, 9) float32 0..1 (see :mod:`.stacks`) to
     (N, 256, 256, 3) sRGB 0..1 on black, the side as it is.
 
@@ -80,6 +80,10 @@ def completion_network(levels: Sequence[int] = LEVELS) -> keras.Model:
     drawn there stays, and what colour replaces the rest. At first nearly all stays: it starts from what is to
     be beaten, and detail that is right passes as it is. The first and last layers work on blocks of two by
     two pixels: full resolution would take most of the time.
+
+    Args:
+        levels: filters at half the resolution, a quarter, and so on.
+        keeps: False draws all colours anew; to see what keeping is worth.
     """
 
     def conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
@@ -106,5 +110,5 @@ def completion_network(levels: Sequence[int] = LEVELS) -> keras.Model:
     x = layers.Activation("sigmoid", name="share")(GrowPixels(name="pixels")(x))
     colour, stays = x[..., :3], x[..., 3:]
     side = stack[..., :3]
-    picture = colour + (side - colour) * stays
+    picture = colour + (side - colour) * stays if keeps else colour
     return keras.Model(stack, picture, name="completion")
