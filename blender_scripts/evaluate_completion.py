@@ -2,7 +2,7 @@
 """Judge completions on held-out people: one photo from the front in, sides and back out, against the truth.
 
     python blender_scripts/evaluate_completion.py --data DIR [--people 200]
-        [--completions template mirror holotalk] [--table FILE.md] [--worst FILE.png] [--worst-of NAME]
+        [--completions template mirror holotalk cae] [--table FILE.md] [--worst FILE.png] [--worst-of NAME]
 
 ``--data`` is a folder that ``holotalk render-data --preset full`` has filled with held-out people. Any
 completion that ``--complete`` knows can be named, ``NAME=FILE.tflite`` with other weights than this
@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="held-out people")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"how many, default {PEOPLE}")
-    parser.add_argument("--completions", nargs="+", default=[TEMPLATE, "mirror", "holotalk"], metavar="NAME")
+    parser.add_argument(
+        "--completions", nargs="+", default=[TEMPLATE, "mirror", "holotalk", "cae"], metavar="NAME"
+    )
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the tables there too")
     parser.add_argument("--worst", type=Path, metavar="FILE.png", help="draw the worst ten people")
     parser.add_argument("--worst-of", metavar="NAME", help="by this completion; default: the last named")
@@ -192,7 +194,7 @@ def judge_person(
     for name, way in ways.items():
         texture = way(given, lambda _fraction: None)
         pictures = judging.completed(views, texture)
-        own = [picture.pixels for picture in texture.pictures if picture.name in ("left", "right")]
+        own = [_snapshot(picture.pixels) for picture in texture.pictures if picture.name in ("left", "right")]
         if not own or rounded_yaw(photo_yaw(given.fit)) != 0:  # turned by other angles than the truth
             own = list(np.zeros((0, SNAPSHOT_SIDE, SNAPSHOT_SIDE), dtype=np.uint8))
         result[name] = Judged(
@@ -204,6 +206,13 @@ def judge_person(
             _small_scores(person, model, pictures, own),
         )
     return result
+
+
+def _snapshot(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(64, 64) grey: a completion's own picture of a side, (H, W) grey or (H, W, 3) sRGB."""
+    grey = picture.astype(np.float32) if picture.ndim == 2 else luminance(picture.astype(np.float32))
+    small = cv2.resize(grey, (SNAPSHOT_SIDE, SNAPSHOT_SIDE), interpolation=cv2.INTER_AREA)
+    return (np.asarray(small) + 0.5).astype(np.uint8)
 
 
 def _small_scores(
