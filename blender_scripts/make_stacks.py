@@ -6,7 +6,7 @@
 ``--data`` is a folder that ``holotalk render-data --preset full --yaws -90 90 180`` has filled. Each photo
 is spoilt a little, as photos are, and goes through the pipeline; the head that comes out is drawn from its
 sides, beside the truth (see :mod:`holotalk_addon.cae.stack_data`). Shards that are done already are left
-alone: stopped, the same command goes on.
+alone: stopped, the same command goes on. After a change of the pipeline delete the folder first.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging, stack_data
-from holotalk_addon.cae.shards import open_data, read_arrays
-from holotalk_addon.cae.stacks import SIDE_YAWS
+from holotalk_addon.cae.shards import ShardEntry, TrainingData, open_data
+from holotalk_addon.cae.stacks import SIDE_YAWS, STACK_SIZE
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.outputs import make_folder
 
@@ -51,19 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     data = open_data(options.data, "full")
-    if not set(data.card.yaws).issuperset(SIDE_YAWS.values()):
+    if data.card.size != STACK_SIZE or not set(data.card.yaws).issuperset(SIDE_YAWS.values()):
         sides = " ".join(f"{yaw:g}" for yaw in SIDE_YAWS.values())
-        raise OptionError(f"{options.data} has not all sides: render it with --yaws {sides}.")
+        raise OptionError(
+            f"{options.data} has not all sides at {STACK_SIZE} pixels: render it with --size {STACK_SIZE} "
+            f"--yaws {sides}."
+        )
     make_folder(options.output)
-    missing = [
-        (options.data / entry.name, options.output / entry.name)
-        for entry in data.card.shards
-        if not (options.output / entry.name).is_file()
-    ]
+    targets = {entry: options.output / target_name(entry) for entry in data.card.shards}
+    for path in options.output.glob("shard_*.npz"):
+        if path not in targets.values():
+            path.unlink()  # of a shard that has been rendered anew since
+    missing = [(data, entry, target) for entry, target in targets.items() if not target.is_file()]
     with ProcessPoolExecutor(max(1, options.workers)) as pool:
         for done, (made, faceless) in enumerate(pool.map(make_shard, *zip(*missing, strict=True)), start=1):
             print(f"{done} of {len(missing)} shards: {made} people, {faceless} without a face", flush=True)
     return 0
+
+
+def target_name(entry: ShardEntry) -> str:
+    """The file with a shard's stacks: named after what is in the shard."""
+    return f"{Path(entry.name).stem}_{entry.sha256[:12]}.npz"
 
 
 @cache
@@ -72,13 +80,14 @@ def _tools() -> pipeline.Tools:
     return pipeline.load_tools()
 
 
-def make_shard(source: Path, target: Path) -> tuple[int, int]:
-    """Make the stacks of one shard's people; returns how many, and in how many photos no face was found."""
-    arrays = read_arrays(source)
-    if arrays is None:
-        raise OptionError(f"{source} is damaged: the command that rendered it redoes it.")
-    parts, faceless = [], 0
-    for person in judging.people_of(arrays, tuple(SIDE_YAWS.values())):
+def make_shard(data: TrainingData, entry: ShardEntry, target: Path) -> tuple[int, int]:
+    """Make the stacks of one shard's people; returns how many, and in how many photos no face was found.
+
+    Raises:
+        OptionError: the shard is damaged.
+    """
+    parts, faceless = [stack_data.no_stacks()], 0
+    for person in judging.people_of(data.shard(entry, judging.TRUTH), tuple(SIDE_YAWS.values())):
         spoilt = stack_data.as_photographed(person, np.random.default_rng((person.number, 2)))
         try:
             given = pipeline.completion_input(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE)[2]
@@ -86,9 +95,8 @@ def make_shard(source: Path, target: Path) -> tuple[int, int]:
             faceless += 1
             continue
         parts.append(stack_data.learning_stacks(spoilt, given))
-    if parts:
-        stack_data.write_stacks(target, stack_data.joined(parts))
-    return len(parts), faceless
+    stack_data.write_stacks(target, stack_data.joined(parts))
+    return len(parts) - 1, faceless
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@
 Each step is a command of its own, printed before it runs, and goes on where it was stopped; so does all of
 it. For our own network ``DIR`` gets ``people`` and ``people_held_out`` (photos and sides of people to learn
 from, and of those who say when to stop), ``stacks`` and ``stacks_held_out`` (what the network sees of them)
-and ``run_cae`` (the training); for ``--network holotalk`` it gets ``train`` and ``held_out`` (grey snapshots)
-and ``run``; and for both ``judged`` (views of other held-out people, and what every completion made of
-them), ``table.md`` and ``worst.png``.
+and ``run_cae`` (the training), and a ``.keras`` with the weights in full precision lies beside the
+``.tflite``; for ``--network holotalk`` it gets ``train`` and ``held_out`` (grey snapshots) and ``run``; and
+for both ``judged`` (views of other held-out people, and what every completion made of them), ``table.md``
+and ``worst.png``.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holotalk_addon.errors import HoloTalkError, MissingPartError
+from holotalk_addon.cae.stacks import WITHOUT
+from holotalk_addon.errors import HoloTalkError, MissingPartError, OptionError
 from holotalk_addon.head.compile_model import ensure_model
 from holotalk_addon.head.morphable_model import load_model
 from holotalk_addon.outputs import check_output, replacing
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--without",
         nargs="+",
         default=[],
-        choices=("structure", "filling", "keeping"),
+        choices=WITHOUT,
         help="leave decisions out of the network cae, to see what they are worth",
     )
     parser.add_argument("--start", type=Path, metavar="FILE.tflite", help="begin with these weights")
@@ -82,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.without and options.network != "cae":
+        raise OptionError("--without leaves something out of the network cae: name no other.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not options.no_convert:
         if options.output is None:
@@ -119,15 +122,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.no_convert:
         return 0
     network = training.best_network(options.run, task.network())
-    convert(network, options.output)
-    apart = disagreement(network, options.output, probe)
-    print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
-    if apart > LARGEST_DISAGREEMENT:
-        options.output.unlink()
-        raise MissingPartError(
-            f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this TensorFlow's "
-            "converter does not fit this LiteRT; try the versions in pyproject.toml."
-        )
+    with replacing(options.output) as beside:
+        convert(network, beside)
+        apart = disagreement(network, beside, probe)
+        print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
+        if apart > LARGEST_DISAGREEMENT:
+            raise MissingPartError(
+                f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this "
+                "TensorFlow's converter does not fit this LiteRT; try the versions in pyproject.toml."
+            )
     if options.keras:
         with replacing(options.keras) as beside:
             network.save(beside)

@@ -315,7 +315,8 @@ def _generate(options: argparse.Namespace) -> int:
         pipeline.render_hologram(hologram, options.output, stages)
     finally:
         _close(stages)
-    pipeline.write_pictures(person, pictures)
+    if pictures:
+        pipeline.write_pictures(person, pictures)
     if options.report:
         write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
     for path in (options.output, *pictures):
@@ -324,7 +325,8 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _picture_paths(options: argparse.Namespace, stem: Path) -> list[Path]:
-    """Where the pictures go that the completion itself draws: ``<stem>_left.png``, ..."""
+    """Where the pictures go that the completion itself draws, ``<stem>_left.png``, ...; none where the user has
+    not named one that does."""
     from . import pipeline
 
     names = pipeline.PICTURES.get(options.complete, ())
@@ -413,7 +415,8 @@ def _views(options: argparse.Namespace) -> int:
         paths = pipeline.render_views(person.head, options.yaw, options.output, size, options.engine, stages)
     finally:
         _close(stages)
-    pipeline.write_pictures(person, pictures)
+    if pictures:
+        pipeline.write_pictures(person, pictures)
     for path in (*paths, *pictures):
         print(path)
     return 0

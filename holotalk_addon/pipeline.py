@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Photo -> hologram as named stages, each reporting its progress.
 
-``person_from_photo`` runs photo, faces, mask, fit, texture and completion and needs no Blender;
+``person_from_photo`` runs photo, faces, mask, fit, texture, hair and completion and needs no Blender;
 ``build_hologram``, ``render_hologram``, ``save_blend``, ``render_views`` and ``export`` take its head into
 Blender. The command line and the add-on reach ``head`` and ``scene`` through these alone.
 """
@@ -92,7 +92,7 @@ class Person:
     warnings: tuple[str, ...]
     """Sentences for the user."""
     pictures: tuple[NamedPicture, ...] = ()
-    """What the completion has drawn of the person beside the texture: HOLOTALK's left, front and right."""
+    """What the completion has drawn of the person beside the texture, named as in :data:`PICTURES`."""
 
 
 def load_tools() -> Tools:
@@ -171,6 +171,7 @@ def person_from_photo(
         PhotoError: the photo cannot be read.
         FaceError: there is no (such) face in it.
         OptionError: an unknown completion.
+        AssetError: the completion's network is missing or damaged.
     """
     from .face import read_photo
 

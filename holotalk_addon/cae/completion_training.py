@@ -11,6 +11,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -30,11 +31,6 @@ SSIM_COUNTS, EDGES_COUNT = 0.15, 0.5
 _SSIM_STEP = 4
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 _SHEET_PEOPLE = 6
-
-
-WITHOUT = ("structure", "filling", "keeping")
-"""Decisions that can be left out, to see what they are worth: SSIM and edges in the loss; what mirroring and
-filling has drawn in the stack, where the photo showed nothing; that the network says what of it stays."""
 
 
 @keras.saving.register_keras_serializable(package="holotalk")
@@ -121,13 +117,14 @@ def completion_task(training: StackArrays, held_out: StackArrays, without: Colle
     """What :func:`.training.train` shall do.
 
     Args:
-        training: what to learn from; mirrored copies are made as they are needed.
+        training: what to learn from; backs are mirrored at random.
         held_out: other people, on whom every epoch is judged.
-        without: any of :data:`WITHOUT`.
+        without: any of :data:`.stacks.WITHOUT`.
     """
     filled = "filling" not in without
     judged_by = samples_of(held_out, filled)
     return Task(
+        name=" without ".join(["cae", *([" and ".join(sorted(without))] if without else [])]),
         network=partial(completion_network, keeps="keeping" not in without),
         loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
         metrics=(partial(UnseenError),),
@@ -164,8 +161,12 @@ def _sample(stacks: StackArrays, person: int, side: int) -> tuple[NDArray[np.flo
     )
     region = stacks.region[person, side]
     counts = np.where(region == UNSEEN, 1.0, np.where(region == SEEN, SEEN_COUNTS, 0.0))
-    counts[(region == NOT_JUDGED) & (stacks.cover[person, side] == 0)] = GROUND_COUNTS
+    covered = stacks.cover[person, side] > 0
+    counts[(region == NOT_JUDGED) & ~covered] = GROUND_COUNTS
     truth = stacks.truth[person, side].astype(np.float32) / np.float32(255.0)
+    # Beyond the outline of the true head there is no true colour: black rims are not to be learnt.
+    beyond = (covered & (truth.max(axis=-1) == 0)).astype(np.uint8)
+    counts[covered & (cv2.dilate(beyond, np.ones((3, 3))) > 0)] = 0.0
     target = np.concatenate([truth, counts[..., None]], axis=-1, dtype=np.float32)
     name = list(SIDE_YAWS)[side]
     return facing_left(one.stacks()[0], name), facing_left(target, name)

@@ -46,7 +46,7 @@ def convert(network: keras.Model, path: Path) -> None:
 
 
 def disagreement(network: keras.Model, path: Path, pictures: NDArray[np.float32]) -> float:
-    """The largest difference between what Keras and LiteRT make of (N, 128, 64, 1) pictures, 0..1."""
+    """The largest difference between what Keras and LiteRT make of N inputs (N, ...), 0..1."""
     lite = Network(path)
     there = np.asarray(network.predict(pictures, batch_size=32, verbose=0))
     here = np.stack([next(iter(lite(picture[None]).values()))[0] for picture in pictures])

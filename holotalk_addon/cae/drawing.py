@@ -23,6 +23,7 @@ from ..head.view import View
 
 _SAMPLES = 2
 """Samples a pixel, along each side."""
+_FADE = 0.95  # brightness below which the bust fades
 _TOUCHING_M = 0.0005
 """Hair that lies on the skin is before it."""
 
@@ -135,6 +136,11 @@ class DrawnPerson:
     def fade(self) -> NDArray[np.float32]:
         """(size, size) 0..1: how bright the bust is, times how much of the pixel the head covers."""
         return self.head.field(self.model, self.model.fade[:, None])[..., 0]
+
+    def ends(self) -> NDArray[np.bool_]:
+        """(size, size) where the bust fades out, or begins to."""
+        cover = self.head.cover()
+        return (cover > 0) & (self.fade() < _FADE * cover)
 
     def picture(self, texture: HeadTexture) -> NDArray[np.float32]:
         """(size, size, 3) sRGB 0..1 on black: in this texture, with its hair if it has any."""

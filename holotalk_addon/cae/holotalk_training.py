@@ -34,6 +34,7 @@ def holotalk_task(
         return {} if templates is None else {"transfer_l1": transfer_error(network, held_out, templates)}
 
     return Task(
+        name="holotalk",
         network=holotalk_autoencoder,
         loss="binary_crossentropy",
         metrics=(partial(keras.metrics.MeanAbsoluteError, name="l1"),),

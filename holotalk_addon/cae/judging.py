@@ -25,6 +25,7 @@ from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
 from ..head.fill import padded
+from ..head.head import Hair
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View
 from ..progress import Progress, silent
@@ -40,7 +41,6 @@ YAWS = tuple(yaw for group in VIEWS for yaw in group)
 
 _NO_HEAD = tuple(REGION_LABELS.index(name) for name in ("ground", "clothes"))
 _SEEN = 0.5
-_FADE = 0.95
 _BELOW_CHIN_M = 0.02
 _SPARSE = 4
 """Every fourth sample, about one a pixel, tells how far the drawn surface is off."""
@@ -188,13 +188,9 @@ def lay_on(person: TruePerson, given: CompletionInput) -> Views:
     """Lay the head that was made of ``person.photo``, with its hair, on the true one, by the similarity
     between their 468 points, and find what each view shows of them.
     """
-    head = laid(person, given)
-    hair = given.hair.hair if given.hair else None
-    if hair is not None:
-        hair = replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
+    head, hair = laid(person, given), laid_hair(person, given)
     drawn = tuple(draw_person(given.model, head, hair, view) for view in person.views)
-    skin = np.stack([one.head.cover() for one in drawn])
-    ends = (skin > 0) & (np.stack([one.fade() for one in drawn]) < _FADE * skin)
+    ends = np.stack([one.ends() for one in drawn])
     cover = np.stack([one.cover() for one in drawn])
     judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
     seen = np.stack([one.seen(given) for one in drawn]) > _SEEN
@@ -211,6 +207,14 @@ def laid(
     return align_similarity(
         given.model.landmarks(posed), person.points468, posed if points is None else points
     )
+
+
+def laid_hair(person: TruePerson, given: CompletionInput) -> Hair | None:
+    """The hair of a fitted head, moved with it as :func:`laid` moves the head; None where there is none."""
+    if given.hair is None:
+        return None
+    hair = given.hair.hair
+    return replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
 
 
 def face_miss(model: HeadModel, shape: NDArray[np.floating], truth: NDArray[np.floating]) -> float:

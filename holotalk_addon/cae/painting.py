@@ -4,7 +4,7 @@
 What is blended is the change: what a picture shows beyond what was drawn there. So the texture keeps its own
 fine detail, and pictures that agree with it leave no trace. Each texel takes the change from the pictures
 that see it, best from straight before it; what none of them sees takes its neighbours'. What the photo
-showed stays as it is.
+showed stays as it is, so far as the filling believed it: a little less than the network is told.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FACING_FROM, _FACING_FULL = 0.05, 0.75  # cosine of the viewing angle
 _COVERED = 0.9  # of a pixel: others show the ground too
 _TOLERANCE_M = 0.004
 _LEAST = 0.02  # weight from which a texel's change is its own
-_MARGIN = 128  # texels of the hair's texture beyond its left and right end
+_MARGIN = 128  # texels beyond the right end of the hair's texture, where u goes on
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class _Change:
 
     def __init__(self, side: SidePicture, posed: NDArray[np.floating]) -> None:
         self._view = side.view
-        covered = side.drawn.cover() > _COVERED
+        # What was never learnt, the fading bust, takes its change from above.
+        ends = side.drawn.ends() & (side.drawn.hair_cover() < _COVERED)
+        covered = (side.drawn.cover() > _COVERED) & ~ends
         self._colour = padded((side.after - side.before).astype(np.float32), covered)
         head, hair = side.drawn.head, side.drawn.hair
         fine = round(np.sqrt(head.samples))

@@ -206,12 +206,20 @@ class TrainingData:
             OptionError: a shard is damaged, or has no such array.
         """
         for entry in self.card.shards:
-            arrays = read_arrays(self.folder / entry.name) if names is None else self._some(entry, names)
-            if arrays is None or any(len(a) != entry.samples for a in arrays.values()):
-                raise OptionError(
-                    f"{self.folder / entry.name} is damaged: the command that rendered it redoes it."
-                )
-            yield arrays
+            yield self.shard(entry, names)
+
+    def shard(self, entry: ShardEntry, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """The arrays of one shard, or those of these names.
+
+        Raises:
+            OptionError: it is damaged, or has no such array.
+        """
+        arrays = read_arrays(self.folder / entry.name) if names is None else self._some(entry, names)
+        if arrays is None or any(len(a) != entry.samples for a in arrays.values()):
+            raise OptionError(
+                f"{self.folder / entry.name} is damaged: the command that rendered it redoes it."
+            )
+        return arrays
 
     def column(self, name: str) -> NDArray[Any]:
         """One array of all samples, in order: (N, ...)."""

@@ -2,8 +2,9 @@
 """What our completion network learns from: stacks of rendered people, made of their photos as the pipeline
 makes them, over what they truly look like.
 
-Nothing of the truth is in a stack: the photo is detected, fitted, textured and filled like any other, with
-what that gets wrong. Before that it is spoilt as photos are (:func:`as_photographed`).
+Nothing of how a side looks is in a stack: the photo is detected, fitted, textured and filled like any other,
+with what that gets wrong (but the focal length, which photos tell), and laid on the true head. Before that it
+is spoilt as photos are (:func:`as_photographed`).
 
 A folder of stacks has one ``.npz`` for each shard of the data they are made of, with the arrays of
 :class:`StackArrays` by name.
@@ -23,9 +24,9 @@ from ..head.completion import CompletionInput
 from ..head.fill import mirror_and_fill
 from ..head.view import level_view
 from .drawing import draw_person
-from .judging import TruePerson, laid, lay_on
+from .judging import TruePerson, laid, laid_hair, lay_on
 from .shards import read_arrays, write_arrays
-from .stacks import STACK_SIZE, draw_sides
+from .stacks import SIDE_YAWS, STACK_SIZE, draw_sides
 
 NOT_JUDGED, SEEN, UNSEEN = 0, 1, 2
 """Values of :attr:`StackArrays.region`."""
@@ -95,15 +96,23 @@ def learning_stacks(person: TruePerson, given: CompletionInput) -> StackArrays:
             f"The views have {person.views[0].size} pixels: render them with --size {STACK_SIZE}."
         )
     views = lay_on(person, given)
-    hair = given.hair.hair if given.hair else None
-    if hair is not None:
-        hair = replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
-    front = draw_person(given.model, laid(person, given), hair, level_view(0.0, STACK_SIZE))
+    head, hair = laid(person, given), laid_hair(person, given)
+    front = draw_person(given.model, head, hair, level_view(0.0, STACK_SIZE))
     sides = draw_sides(given, mirror_and_fill(given), (front, *views.drawn))
     region = np.where(views.unseen, UNSEEN, np.where(views.judged, SEEN, NOT_JUDGED)).astype(np.uint8)
     truth = (person.colour * 255.0 + 0.5).astype(np.uint8)
     arrays = asdict(sides) | {"truth": truth, "region": region, "person": np.int64(person.number)}
     return StackArrays(**{name: np.asarray(array)[None] for name, array in arrays.items()})
+
+
+def no_stacks() -> StackArrays:
+    """Of nobody (N = 0)."""
+    square = (STACK_SIZE, STACK_SIZE)
+    sides = (0, len(SIDE_YAWS), *square)
+    masks = {name: np.zeros(sides, dtype=np.uint8) for name in ("seen", "cover", "hair", "region")}
+    colours = {name: np.zeros((*sides, 3), dtype=np.uint8) for name in ("side", "truth")}
+    front = np.zeros((0, *square, 3), dtype=np.uint8)
+    return StackArrays(person=np.zeros(0, dtype=np.int64), front=front, **masks, **colours)
 
 
 def joined(parts: list[StackArrays]) -> StackArrays:
@@ -127,7 +136,7 @@ def read_stacks(folder: Path) -> StackArrays:
     Raises:
         OptionError: there are none, or a file is damaged.
     """
-    paths = sorted(folder.glob("*.npz"))
+    paths = sorted(folder.glob("shard_*.npz"))
     if not paths:
         raise OptionError(f"There are no stacks in {folder}: make some with blender_scripts/make_stacks.py.")
     parts = []

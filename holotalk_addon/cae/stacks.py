@@ -27,6 +27,12 @@ CHANNELS = 9
 picture head or hair covers, and what hair alone."""
 
 
+WITHOUT = ("structure", "filling", "keeping")
+"""Decisions that a training can leave out, to see what they are worth: SSIM and edges in the loss; what
+mirroring and filling has drawn in the stack, where the photo showed nothing; that the network says what of it
+stays."""
+
+
 @dataclass(frozen=True)
 class Sides:
     """A head drawn from its sides, K of them. In bytes, 255 for 1: what the network is given is what it was

@@ -31,7 +31,7 @@ _STATE = "state.json"
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train; the defaults are those of the published weights."""
+    """How to train; the defaults are those of HOLOTALK's published weights."""
 
     epochs: int = 60
     """At most so many."""
@@ -55,6 +55,8 @@ class TrainingState:
     best_epoch: int = 0
     checkpoint: str = ""
     """The file with the network and its optimizer after ``epoch``."""
+    task: str = ""
+    """Name of what is trained."""
     stopped: bool = False
     """Whether it has stopped early."""
     history: list[dict[str, float]] = field(default_factory=list)
@@ -75,13 +77,15 @@ class Samples:
 class Task:
     """What is trained, on whom, and how it is judged."""
 
+    name: str
+    """A run is gone on with by a task of the same name only."""
     network: Callable[[], keras.Model]
     """Makes it, freshly initialised."""
     loss: Any
     """As Keras takes it."""
     metrics: Sequence[Callable[[], keras.metrics.Metric]]
     training: Samples
-    """What to learn from; mirrored at random."""
+    """What to learn from; the flags are random."""
     held_out: Samples
     """Other people, on whom every epoch is judged; never mirrored."""
     sheet: Callable[[keras.Model], NDArray[np.uint8]]
@@ -110,7 +114,8 @@ def train(
         The last state; :func:`best_network` gives the network.
 
     Raises:
-        OptionError: nobody to learn from or to judge by, or the same people in both.
+        OptionError: nobody to learn from or to judge by, or the same people in both; the folder holds a run
+            of another task.
         OutputError: the folder cannot be written.
     """
     if not len(task.training.person) or not len(task.held_out.person):
@@ -120,6 +125,10 @@ def train(
     make_folder(run)
     make_folder(run / "sheets")
     state = read_state(run)
+    if state.epoch and state.task != task.name:
+        raise OptionError(
+            f"{run} holds a training of {state.task}, this is {task.name}: choose another folder."
+        )
     if state.stopped or state.epoch >= options.epochs:
         return state
     keras.utils.set_random_seed(options.seed)
@@ -258,7 +267,13 @@ class _Keeper(keras.callbacks.Callback):
             network.save(beside)
         stopped = waited >= self._options.patience
         self.state = TrainingState(
-            epoch + 1, min(loss, state.best_loss), best_epoch, checkpoint, stopped, [*state.history, row]
+            epoch=epoch + 1,
+            best_loss=min(loss, state.best_loss),
+            best_epoch=best_epoch,
+            checkpoint=checkpoint,
+            task=self._task.name,
+            stopped=stopped,
+            history=[*state.history, row],
         )
         with replacing(self._run / "sheets" / f"epoch_{epoch + 1:04d}.png") as beside:
             Image.fromarray(self._task.sheet(network)).save(beside)

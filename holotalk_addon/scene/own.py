@@ -64,6 +64,12 @@ def hologram_scene() -> Any:
     return find_by_role(bpy.data.scenes, HOLOGRAM_ROLE)
 
 
+def own_sides() -> Any:
+    """The picture of the head's sides before and after their completion, as HoloTalk keeps it; or None."""
+    image = find_by_role(bpy.data.images, SIDES_ROLE)
+    return image if image is not None and is_own(image) else None
+
+
 def hologram_collection() -> Any:
     """The collection that holds the hologram's parts, or None. Its like in other scenes (a head appended
     from another file) are the user's."""

@@ -18,6 +18,7 @@ from ..scene.own import (
     find_by_role,
     hologram_scene,
     is_own,
+    own_sides,
 )
 from . import session
 from .jobs import Job, ThreadJob
@@ -134,11 +135,13 @@ def _keep_sides(pictures: Sequence[NamedPicture]) -> None:
     of a former one."""
     import numpy as np
 
-    former = find_by_role(bpy.data.images, SIDES_ROLE)
-    if former is not None and is_own(former):
+    from ..cae.learned import SIDES
+
+    former = own_sides()
+    if former is not None:
         bpy.data.images.remove(former)
     for picture in pictures:
-        if picture.name == SIDES_ROLE:
+        if picture.name == SIDES:
             opaque = np.full((*picture.pixels.shape[:2], 1), 255, dtype=np.uint8)
             image = make_image(np.concatenate([picture.pixels, opaque], axis=2), SIDES_NAME, SIDES_ROLE)
             image.use_fake_user = True  # nothing but the panel shows it

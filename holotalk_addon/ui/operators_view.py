@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..errors import HoloTalkError
-from ..scene.own import PYRAMID_ROLE, SIDES_ROLE, find_by_role, hologram_scene, is_own, tag
+from ..scene.own import PYRAMID_ROLE, find_by_role, hologram_scene, is_own, own_sides, tag
 from . import session
 from .jobs import DoneJob, Job
 from .operator_base import HoloTalkOperator, JobOperator, redraw
@@ -164,11 +164,11 @@ class HOLOTALK_OT_show_sides(HoloTalkOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """There must be some, and a window."""
-        return find_by_role(bpy.data.images, SIDES_ROLE) is not None and not bpy.app.background
+        return own_sides() is not None and not bpy.app.background
 
     def run(self, context: Any) -> set[str]:
         """Open it."""
-        open_image(context, find_by_role(bpy.data.images, SIDES_ROLE))
+        open_image(context, own_sides())
         return {"FINISHED"}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from ..scene.materials import image_pixels
-from ..scene.own import SIDES_ROLE, find_by_role
+from ..scene.own import own_sides
 from . import session
 from .operator_base import redraw
 
@@ -42,7 +42,7 @@ def preview_icon(state: Any) -> int:
 
 def sides_icon() -> int:
     """The icon of the head's sides before and after their completion; 0 while there is none."""
-    image = find_by_role(bpy.data.images, SIDES_ROLE)
+    image = own_sides()
     if image is None:
         return 0
     return _icon("sides", ("sides", image.session_uid), partial(_pixels, image.name))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scripts that make what the network learns from, and sheets to look at: what they refuse, what they draw."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_people import write_made_up_truth
+from PIL import Image
+
+from holotalk_addon import assets
+from holotalk_addon.cae import stack_data
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_stacks_are_made_once_and_anew_when_their_shard_is(tools, tmp_path, capsys):
+    script = load("make_stacks")
+    data, output = tmp_path / "people", tmp_path / "stacks"
+    command = ["--data", str(data), "-o", str(output), "--workers", "1"]
+    write_made_up_truth(tools.model, data, range(1), size=256)
+    assert script.main(command) == 0
+    assert "1 of 1 shards: 1 people, 0 without a face" in capsys.readouterr().out
+    (first,) = output.iterdir()
+    written = first.stat().st_mtime_ns
+    assert script.main(command) == 0
+    assert first.stat().st_mtime_ns == written
+    write_made_up_truth(tools.model, data, range(2), size=256)  # the same shard with one more
+    assert script.main(command) == 0
+    assert not first.exists()
+    assert list(stack_data.read_stacks(output).person) == [0, 1]
+
+
+def test_data_that_is_no_use_for_stacks_is_told(tools, tmp_path, capsys):
+    script = load("make_stacks")
+    assert script.main(["--data", str(tmp_path), "-o", str(tmp_path / "x")]) == 2
+    assert "no training data" in capsys.readouterr().err
+    write_made_up_truth(tools.model, tmp_path / "small", range(1), size=64)
+    assert script.main(["--data", str(tmp_path / "small"), "-o", str(tmp_path / "x")]) == 2
+    assert "render it with --size 256 --yaws -90 90 180" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_completions_are_compared_on_photos(tmp_path, capsys):
+    script = load("compare_completions")
+    Image.new("RGB", (300, 300), (90, 120, 90)).save(tmp_path / "wall.png")
+    photos = [str(assets.demo_portrait()), str(tmp_path / "wall.png")]
+    sheet = tmp_path / "sheet.png"
+    assert script.main([*photos, "-o", str(sheet), "--completions", "mirror"]) == 0
+    assert "wall.png: No face" in capsys.readouterr().err
+    picture = np.asarray(Image.open(sheet))
+    assert picture.shape == (256, 9 * 256, 3)
+    tiles = [picture[:, k * 256 : (k + 1) * 256] for k in range(9)]
+    assert all(tile.std() > 15 for tile in tiles)
+    assert script.main([photos[1], "-o", str(sheet)]) == 2
+    assert script.main([*photos, "-o", str(tmp_path / "sheet.txt")]) == 2
+    assert script.main([*photos, "-o", str(sheet), "--completions", "magic"]) == 2
+    assert "no completion 'magic'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["auto", "mirror"])
+def test_the_likeness_of_a_completion_can_be_asked_for(evaluate, monkeypatch, name):
+    asked = []
+    monkeypatch.setattr(evaluate, "_likeness", lambda _tools, _sheet, complete: asked.append(complete))
+    monkeypatch.setattr(evaluate.pipeline, "load_tools", lambda: None)
+    assert evaluate.main(["--only", "likeness", *(["--complete", name] if name != "auto" else [])]) == 0
+    assert asked == [name]
