@@ -325,8 +325,8 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _picture_paths(options: argparse.Namespace, stem: Path) -> list[Path]:
-    """Where the pictures go that the completion itself draws, ``<stem>_left.png``, ...; none where the user has
-    not named one that does."""
+    """Where the pictures go that the completion itself draws, ``<stem>_left.png``, ...; none where the user
+    has not named one that does."""
     from . import pipeline
 
     names = pipeline.PICTURES.get(options.complete, ())

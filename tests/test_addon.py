@@ -29,7 +29,7 @@ from holotalk_addon.scene import hologram_scene
 from holotalk_addon.scene.background import BackgroundRender, SecondBlender
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
-from holotalk_addon.scene.own import SIDES_ROLE, role_of
+from holotalk_addon.scene.own import SIDES_ROLE, own_sides, role_of
 from holotalk_addon.ui import jobs, session, viewport
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
@@ -306,7 +306,12 @@ def test_the_sides_before_and_after_are_shown_and_go_with_the_network(hologram):
     assert kept() == []
     bpy.data.scenes[find_hologram().hologram].holotalk.complete = "CAE"
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
-    assert len(kept()) == 1
+    (image,) = kept()
+    image.name = "My sides"  # now it is the user's, and says nothing of the next head
+    bpy.data.scenes[find_hologram().hologram].holotalk.complete = "MIRROR"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    assert kept() == [image]
+    assert own_sides() is None
 
 
 def test_a_head_of_another_file_is_the_users(hologram, generated, users_file, photo, tmp_path):

@@ -214,6 +214,25 @@ def test_the_command_writes_them(cli, tmp_path):
     np.testing.assert_array_equal(left, right[:, ::-1])
 
 
+def test_the_command_writes_the_sides_when_it_is_asked_for(cli, tmp_path):
+    done = cli(
+        "views", assets.demo_portrait(), "-o", tmp_path / "views", "--yaw", "-90", "--size", "64",
+        "--complete", "cae", "--engine", "workbench",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = {"view_-90.png", *(f"cae_{name}.png" for name in ("left", "right", "back", "sides"))}
+    assert {path.name for path in (tmp_path / "views").iterdir()} == names
+    assert np.asarray(Image.open(tmp_path / "views" / "cae_left.png")).shape == (256, 256, 3)
+    done = cli(
+        "views", assets.demo_portrait(), "-o", tmp_path / "auto", "--yaw", "-90", "--size", "64",
+        "--engine", "workbench",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "auto").iterdir()] == ["view_-90.png"]
+    auto, named = (np.asarray(Image.open(tmp_path / name / "view_-90.png")) for name in ("auto", "views"))
+    np.testing.assert_array_equal(auto, named)
+
+
 def test_the_photo_is_spared(cli, tmp_path):
     folder = tmp_path / "views"
     folder.mkdir()

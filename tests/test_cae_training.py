@@ -146,6 +146,30 @@ def test_the_same_people_cannot_be_learnt_from_and_held_out(samples, tmp_path):
         training.train(holotalk_task(learnt, learnt), tmp_path / "run", training.TrainingOptions())
 
 
+def test_a_run_is_not_gone_on_with_as_another(our_run, sides, run):
+    options = training.TrainingOptions(epochs=3)
+    with pytest.raises(OptionError, match="cae, this is cae without filling and keeping"):
+        training.train(completion_task(*sides, without=["keeping", "filling"]), our_run, options)
+    with pytest.raises(OptionError, match="holotalk, this is cae:"):
+        training.train(completion_task(*sides), run, options)
+
+
+def test_decisions_can_be_left_out(sides):
+    """To see what they are worth: no drawing where nothing was seen, nothing that stays, plain differences."""
+    task = completion_task(*sides, without=["filling", "keeping", "structure"])
+    stack, target = task.held_out.make(np.arange(3), np.zeros(3, dtype=bool))
+    whole, _ = completion_task(*sides).held_out.make(np.arange(3), np.zeros(3, dtype=bool))
+    seen = whole[..., 6] > 0.99
+    assert (stack[stack[..., 6] == 0][:, :3] == 0).all()
+    np.testing.assert_allclose(stack[seen][:, :3], whole[seen][:, :3], atol=0.01)
+    np.testing.assert_array_equal(stack[..., 3:], whole[..., 3:])
+    picture = task.network().predict(stack, verbose=0)
+    assert abs(np.corrcoef(picture.ravel(), stack[..., :3].ravel())[0, 1]) < 0.9
+    counts = target[..., 3:]
+    plain = float((np.abs(target[..., :3] - 0.5) * counts).sum() / (3 * (counts.sum() + 1)))
+    assert float(task.loss(target, np.full_like(target[..., :3], 0.5))) == pytest.approx(plain, rel=1e-4)
+
+
 def test_a_foreign_state_is_told(tmp_path):
     (tmp_path / "state.json").write_text('{"what": 1}')
     with pytest.raises(OptionError, match="not the state"):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_up_people import write_made_up_truth
-from PIL import Image
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.cae import judging, painting, stack_data, stacks
@@ -119,6 +118,16 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     np.testing.assert_array_equal(painted.pixels[seen], filled.pixels[seen])
 
 
+def test_what_fades_is_not_painted(given, filled, drawn, shown):
+    """The network has learnt nothing about the end of the bust: a change there alone is none."""
+    ends = [one.ends() & (one.hair_cover() < 0.9) for one in drawn[1:]]
+    assert all(end.sum() > 200 for end in ends)
+    changes = {name: RED * end[..., None] for name, end in zip(SIDES, ends, strict=True)}
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+    change = np.abs(painted.pixels[..., :3].astype(int) - filled.pixels[..., :3])
+    assert np.quantile(change, 0.999) <= 3
+
+
 def test_where_two_pictures_meet_they_mix_without_a_seam(given, filled, drawn, shown):
     """All three sides redden alike: so does everything, evenly, between them too."""
     changes = dict.fromkeys(SIDES, RED)
@@ -192,17 +201,6 @@ def test_other_networks_are_refused():
         CompletionNetwork(assets.find("face_landmark"))
 
 
-def test_the_command_writes_the_sides_when_it_is_asked_for(cli, tmp_path):
-    done = cli(
-        "views", assets.demo_portrait(), "-o", tmp_path / "views", "--yaw", "-90", "--size", "64",
-        "--complete", "cae", "--engine", "workbench",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    names = {"view_-90.png", *(f"cae_{name}.png" for name in (*SIDES, "sides"))}
-    assert {path.name for path in (tmp_path / "views").iterdir()} == names
-    assert np.asarray(Image.open(tmp_path / "views" / "cae_left.png")).shape == (256, 256, 3)
-
-
 @pytest.fixture(scope="module")
 def person(tools, tmp_path_factory):
     """Somebody of whom everything is known, from the network's sides."""
@@ -254,6 +252,9 @@ def test_stacks_are_kept_and_read_again(person, tools, tmp_path):
     again = stack_data.read_stacks(tmp_path)
     assert len(again) == 2
     np.testing.assert_array_equal(again.side[1], made.side[0])
+    (tmp_path / ".holotalk-12.npz").write_bytes(b"still being written")
+    stack_data.write_stacks(tmp_path / "shard_00002.npz", stack_data.no_stacks())
+    assert len(stack_data.read_stacks(tmp_path)) == 2
     (tmp_path / "shard_00001.npz").write_bytes(b"half")
     with pytest.raises(OptionError, match="damaged"):
         stack_data.read_stacks(tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The scripts that make what the network learns from, and sheets to look at: what they refuse, what they draw."""
+"""The scripts that make what the network learns from, and sheets to look at."""
 
 import importlib.util
 from pathlib import Path
