@@ -125,7 +125,7 @@ def completion_task(training: StackArrays, held_out: StackArrays, without: Colle
     judged_by = samples_of(held_out, filled)
     return Task(
         name=" without ".join(["cae", *([" and ".join(sorted(without))] if without else [])]),
-        network=partial(completion_network, keeps="keeping" not in without),
+        network=partial(completion_network, restrained="restraint" not in without),
         loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
         metrics=(partial(UnseenError),),
         training=samples_of(training, filled),

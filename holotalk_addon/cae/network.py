@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from .shards import SNAPSHOT_SIDE
@@ -32,6 +31,8 @@ PARAMETERS = 8_970_753
 
 LEVELS = (24, 48, 72, 96, 128)
 """Filters of our network at 128, 64, 32, 16 and 8 pixels."""
+MOST_GAIN = 0.7
+"""Natural logarithm: twice the light, or half of it."""
 
 
 def holotalk_autoencoder() -> keras.Model:
@@ -55,35 +56,18 @@ def holotalk_autoencoder() -> keras.Model:
     return keras.Model(picture, x, name="holotalk")
 
 
-@keras.saving.register_keras_serializable(package="holotalk")
-class GrowPixels(layers.Layer):
-    """(N, H, W, 4 C) -> (N, 2 H, 2 W, C): every place's channels become its four pixels (Shi et al. 2016)."""
-
-    def call(self, pictures: Any) -> Any:
-        """Rearrange."""
-        _, rows, columns, channels = pictures.shape
-        x = ops.reshape(pictures, (-1, rows, columns, 2, 2, channels // 4))
-        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(x, (-1, 2 * rows, 2 * columns, channels // 4))
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Of what :meth:`call` gives back."""
-        count, rows, columns, channels = shape
-        return count, *(2 * n if n else None for n in (rows, columns)), channels // 4 if channels else None
-
-
-def completion_network(levels: Sequence[int] = LEVELS, keeps: bool = True) -> keras.Model:
+def completion_network(levels: Sequence[int] = LEVELS, restrained: bool = True) -> keras.Model:
     """Our network, freshly initialised: (N, 256, 256, 9) float32 0..1 (see :mod:`.stacks`) to
     (N, 256, 256, 3) sRGB 0..1 on black, the side as it is.
 
-    A U-Net (Ronneberger et al. 2015) that says of every pixel how much of what mirroring and filling has
-    drawn there stays, and what colour replaces the rest. At first nearly all stays: it starts from what is to
-    be beaten, and detail that is right passes as it is. The first and last layers work on blocks of two by
-    two pixels: full resolution would take most of the time.
+    A U-Net (Ronneberger et al. 2015) that stops at an eighth of the resolution: for every block of eight by
+    eight pixels it says by how much each colour of what mirroring and filling has drawn there is lighter or
+    darker in truth, at most :data:`MOST_GAIN`. So it shades and tints, and the person's own hair and skin
+    stay hair and skin, with all their detail. It begins with no change at all.
 
     Args:
         levels: filters at half the resolution, a quarter, and so on.
-        keeps: False draws all colours anew; to see what keeping is worth.
+        restrained: False goes on to full resolution and draws all colours freely; to see what that would do.
     """
 
     def conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
@@ -98,17 +82,16 @@ def completion_network(levels: Sequence[int] = LEVELS, keeps: bool = True) -> ke
         x = conv(x, filters, f"shrink_{number}", 2)
     x = conv(x, levels[-1], "middle_1")
     x = conv(x, levels[-1], "middle_2")
-    for number in reversed(range(1, len(levels))):
+    coarsest = 3 if restrained else 1  # the step down whose resolution is reached again
+    for number in reversed(range(coarsest, len(levels))):
         x = layers.UpSampling2D(2, name=f"enlarge_{number}")(conv(x, levels[number - 1], f"fewer_{number}"))
         x = layers.Concatenate(name=f"join_{number}")([x, kept[number - 1]])
         x = conv(x, levels[number - 1], f"draw_{number}")
-    # Four numbers a pixel: three of colour, one of what stays; 2 is 0.88 of it.
-    start = np.tile(np.array([0.0, 0.0, 0.0, 2.0], dtype=np.float32), 4)
-    x = layers.Conv2D(
-        16, 3, padding="same", bias_initializer=keras.initializers.Constant(start), name="leave"
-    )(x)
-    x = layers.Activation("sigmoid", name="share")(GrowPixels(name="pixels")(x))
-    colour, stays = x[..., :3], x[..., 3:]
     side = stack[..., :3]
-    picture = colour + (side - colour) * stays if keeps else colour
-    return keras.Model(stack, picture, name="completion")
+    if not restrained:
+        x = layers.UpSampling2D(2, name="enlarge")(x)
+        colour = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="colour")(x)
+        return keras.Model(stack, colour, name="completion")
+    gain = layers.Conv2D(3, 3, padding="same", activation="tanh", kernel_initializer="zeros", name="gain")(x)
+    gain = layers.UpSampling2D(STACK_SIZE // gain.shape[1], interpolation="bilinear", name="smooth")(gain)
+    return keras.Model(stack, ops.clip(side * ops.exp(MOST_GAIN * gain), 0.0, 1.0), name="completion")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of a head's sides, blended back into the textures of the head and of its hair.
 
-What is blended is the change: what a picture shows beyond what was drawn there. So the texture keeps its own
-fine detail, and pictures that agree with it leave no trace. Each texel takes the change from the pictures
-that see it, best from straight before it; what none of them sees takes its neighbours'. What the photo
-showed stays as it is, so far as the filling believed it: a little less than the network is told.
+What is blended is the change: how much lighter or darker each colour of a picture is than what was drawn
+there. So the texture keeps its own fine detail, and pictures that agree with it leave no trace. Each texel
+takes the change from the pictures that see it, best from straight before it; what none of them sees takes its
+neighbours'. What the photo showed stays as it is, so far as the filling believed it: a little less than the
+network is told.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _EVERY = 2  # texels of the head, along each side: pictures are much coarser tha
 _FACING_FROM, _FACING_FULL = 0.05, 0.75  # cosine of the viewing angle
 _COVERED = 0.9  # of a pixel: others show the ground too
 _TOLERANCE_M = 0.004
+_DARKEST = 0.02  # added to colours 0..1 before logarithms are taken
 _LEAST = 0.02  # weight from which a texel's change is its own
 _MARGIN = 128  # texels beyond the right end of the hair's texture, where u goes on
 
@@ -72,7 +74,8 @@ class _Change:
         # What was never learnt, the fading bust, takes its change from above.
         ends = side.drawn.ends() & (side.drawn.hair_cover() < _COVERED)
         covered = (side.drawn.cover() > _COVERED) & ~ends
-        self._colour = padded((side.after - side.before).astype(np.float32), covered)
+        change = np.log((side.after + _DARKEST) / (side.before + _DARKEST))
+        self._colour = padded(change.astype(np.float32), covered)
         head, hair = side.drawn.head, side.drawn.hair
         fine = round(np.sqrt(head.samples))
         depth = np.full(head.samples, np.inf)
@@ -85,8 +88,8 @@ class _Change:
     def at(
         self, points: NDArray[np.floating], normals: NDArray[np.floating]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(N, 3) the change and (N,) its weight at (N, 3) points (metres, head axes) of a surface with these
-        normals.
+        """(N, 3) the change, in natural logarithms, and (N,) its weight at (N, 3) points (metres, head axes)
+        of a surface with these normals.
         """
         camera = self._view.to_camera(points)
         place = self._view.camera.project(camera)
@@ -176,5 +179,6 @@ def _changed(
     pixels: NDArray[np.uint8], change: NDArray[np.float32], share: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """(H, W, 4) a texture with a share of a change of its colours."""
-    colour = pixels[..., :3].astype(np.float32) + 255.0 * change * share[..., None]
+    darkest = np.float32(255.0 * _DARKEST)
+    colour = (pixels[..., :3] + darkest) * np.exp(change * share[..., None]) - darkest
     return np.concatenate([np.clip(colour + 0.5, 0, 255).astype(np.uint8), pixels[..., 3:]], axis=2)

@@ -27,10 +27,10 @@ CHANNELS = 9
 picture head or hair covers, and what hair alone."""
 
 
-WITHOUT = ("structure", "filling", "keeping")
+WITHOUT = ("structure", "filling", "restraint")
 """Decisions that a training can leave out, to see what they are worth: SSIM and edges in the loss; what
-mirroring and filling has drawn in the stack, where the photo showed nothing; that the network says what of it
-stays."""
+mirroring and filling has drawn in the stack, where the photo showed nothing (only without restraint, too);
+that the network may shade and tint, but draw nothing of its own."""
 
 
 @dataclass(frozen=True)
