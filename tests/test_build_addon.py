@@ -351,18 +351,14 @@ def test_a_python_without_the_packages_says_what_to_run(tmp_path):
     assert "which lacks numpy: run `make zip`" in line
 
 
-def test_weights_are_inside_with_their_cards_as_soon_as_there_are_any(build_addon, tmp_path, monkeypatch):
+def test_the_weights_that_litert_runs_are_inside_with_their_cards(build_addon, tmp_path, monkeypatch):
     folder = tmp_path / "model_weights"
     folder.mkdir()
-    (folder / "README.md").write_text("None yet.")
+    for name in ("README.md", "net.md", "net.tflite", "net.keras", ".notes"):
+        (folder / name).write_bytes(b"anything")
     monkeypatch.setattr(build_addon, "ROOT", tmp_path)
-    assert list(build_addon._weights()) == []
-    (folder / "net").mkdir()
-    (folder / "net" / "net.tflite").write_bytes(b"weights")
-    assert [e.name for e in build_addon._weights()] == [
-        "model_weights/README.md",
-        "model_weights/net/net.tflite",
-    ]
+    names = ["README.md", "net.md", "net.tflite"]
+    assert [e.name for e in build_addon._weights()] == [f"model_weights/{name}" for name in names]
 
 
 # --- fetching the wheels ----------------------------------------------------------------------------
