@@ -293,6 +293,10 @@ def test_the_sides_before_and_after_are_shown_and_go_with_the_network(hologram):
     def kept():
         return [image for image in bpy.data.images if role_of(image) == SIDES_ROLE]
 
+    assert kept() == [], "mirrored and filled alone"
+    scene = bpy.data.scenes[find_hologram().hologram]
+    scene.holotalk.complete = "CAE"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
     (image,) = kept()
     assert tuple(image.size) == (3 * STACK_SIZE, 2 * STACK_SIZE)
     pixels = image_pixels(image).astype(int)
@@ -300,8 +304,7 @@ def test_the_sides_before_and_after_are_shown_and_go_with_the_network(hologram):
     both = (above.max(axis=2) > 40) & (below.max(axis=2) > 40)
     assert both.mean() > 0.1
     assert 0.5 < np.abs(above - below)[both].mean() < 60
-    scene = bpy.data.scenes[find_hologram().hologram]
-    scene.holotalk.complete = "MIRROR"
+    bpy.data.scenes[find_hologram().hologram].holotalk.complete = "MIRROR"
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
     assert kept() == []
     bpy.data.scenes[find_hologram().hologram].holotalk.complete = "CAE"
