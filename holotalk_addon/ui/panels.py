@@ -159,7 +159,7 @@ class HOLOTALK_PT_sides(_Tab, bpy.types.Panel):
         if icon:
             layout.template_icon(icon_value=icon, scale=_fitting(context))
             row = layout.row()
-            row.label(text="Above: before the network. Below: after it.")
+            row.label(text="Above: before; below: after")
             row.operator("holotalk.show_sides", text="", icon="FULLSCREEN_ENTER")
 
 
