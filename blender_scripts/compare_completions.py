@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae.drawing import draw_person
+from holotalk_addon.cae.drawing import draw_fitted
 from holotalk_addon.errors import HoloTalkError
 from holotalk_addon.face import read_photo
 from holotalk_addon.head.completion import Completion
@@ -67,8 +67,7 @@ def compared(path: Path, tools: pipeline.Tools, ways: Sequence[Completion]) -> N
     """
     photo = read_photo(path)
     given = pipeline.completion_input(photo, tools, pipeline.Stages())[2]
-    posed, hair = given.fit.posed(tools.model), given.hair.hair if given.hair else None
-    drawn = [draw_person(tools.model, posed, hair, level_view(yaw, SIDE)) for yaw in YAWS]
+    drawn = draw_fitted(given, [level_view(yaw, SIDE) for yaw in YAWS])
     rows = []
     for way in ways:
         texture = way(given, lambda _fraction: None)

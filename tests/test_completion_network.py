@@ -9,7 +9,7 @@ import pytest
 from made_up_people import write_made_up_truth
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.cae import judging, painting, stack_data, stacks
+from holotalk_addon.cae import drawing, judging, painting, stack_data, stacks
 from holotalk_addon.cae.learned import CompletionNetwork
 from holotalk_addon.cae.shards import open_data
 from holotalk_addon.errors import AssetError, OptionError
@@ -35,7 +35,7 @@ def filled(given):
 
 @pytest.fixture(scope="module")
 def drawn(given):
-    return stacks.drawn_sides(given)
+    return drawing.draw_fitted(given, stacks.side_views())
 
 
 @pytest.fixture(scope="module")

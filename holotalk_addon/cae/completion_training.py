@@ -124,10 +124,10 @@ def completion_task(training: StackArrays, held_out: StackArrays, without: Colle
     filled = "filling" not in without
     judged_by = samples_of(held_out, filled)
     return Task(
-        name=" without ".join(["cae", *([" and ".join(sorted(without))] if without else [])]),
+        name=f"cae without {' and '.join(sorted(without))}" if without else "cae",
         network=partial(completion_network, restrained="restraint" not in without),
         loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
-        metrics=(partial(UnseenError),),
+        metrics=(UnseenError,),
         training=samples_of(training, filled),
         held_out=judged_by,
         sheet=lambda network: sheet(network, judged_by),

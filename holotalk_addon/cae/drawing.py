@@ -7,6 +7,7 @@ views of completed heads that are compared with true ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,8 +44,8 @@ class DrawnHead:
 
     @property
     def samples(self) -> int:
-        """Of the whole picture."""
-        return (self.size * _SAMPLES) ** 2
+        """Along each side of the picture."""
+        return self.size * _SAMPLES
 
     def cover(self) -> NDArray[np.float32]:
         """(size, size) 0..1: how much of each pixel the head covers."""
@@ -165,6 +166,12 @@ def draw_person(model: HeadModel, posed: NDArray[np.floating], hair: Hair | None
     """
     head = draw_head(model, posed, view)
     return DrawnPerson(model, head, None if hair is None else draw_hair(model, posed, hair, view))
+
+
+def draw_fitted(given: CompletionInput, views: Sequence[View]) -> tuple[DrawnPerson, ...]:
+    """What each view shows of a fitted head, posed as in the photo, and of its hair."""
+    posed = given.fit.posed(given.model)
+    return tuple(draw_person(given.model, posed, given.grown, view) for view in views)
 
 
 def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32]:

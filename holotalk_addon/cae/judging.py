@@ -211,9 +211,9 @@ def laid(
 
 def laid_hair(person: TruePerson, given: CompletionInput) -> Hair | None:
     """The hair of a fitted head, moved with it as :func:`laid` moves the head; None where there is none."""
-    if given.hair is None:
+    hair = given.grown
+    if hair is None:
         return None
-    hair = given.hair.hair
     return replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
 
 
@@ -313,5 +313,4 @@ def template_copy(given: CompletionInput, progress: Progress = silent) -> HeadTe
     rgb = padded(rgb, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
     rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(given)[..., None]], axis=2)
     progress(1.0)
-    hair = given.hair.hair if given.hair else None
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen, hair)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen, given.grown)

@@ -19,8 +19,9 @@ from ..face.networks import Network
 from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPicture
 from ..head.fill import mirror_and_fill
 from ..progress import Progress, silent
+from .drawing import draw_fitted
 from .painting import SidePicture, paint_sides
-from .stacks import CHANNELS, SIDE_YAWS, STACK_SIZE, draw_sides, drawn_sides, facing_left, side_views
+from .stacks import CHANNELS, SIDE_YAWS, STACK_SIZE, draw_sides, facing_left, side_views
 
 SIDES = "sides"
 """Name of the picture that shows before and after."""
@@ -57,12 +58,12 @@ def learned_completion(network: CompletionNetwork) -> Completion:
 
     def complete(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
         filled = mirror_and_fill(given, lambda f: progress(0.6 * f))
-        drawn = drawn_sides(given)
+        views = side_views()
+        drawn = draw_fitted(given, views)
         stacks = draw_sides(given, filled, drawn).stacks()
         progress(0.7)
         made = network(stacks)
         progress(0.8)
-        views = side_views()
         sides = [
             SidePicture(view, one, stack[..., :3], picture)
             for view, one, stack, picture in zip(views[1:], drawn[1:], stacks, made, strict=True)

@@ -21,7 +21,7 @@ from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import padded
 from ..head.hair_rays import around
 from ..head.head import Hair
-from ..head.morphable_model import corner_uvs, triangulate
+from ..head.morphable_model import corner_uvs, triangulate, vertex_normals
 from ..head.raster import barycentric, pixel_centres, rasterize
 from ..head.surface import smoothstep
 from ..head.texture import sample_picture
@@ -77,8 +77,8 @@ class _Change:
         change = np.log((side.after + _DARKEST) / (side.before + _DARKEST))
         self._colour = padded(change.astype(np.float32), covered)
         head, hair = side.drawn.head, side.drawn.hair
-        fine = round(np.sqrt(head.samples))
-        depth = np.full(head.samples, np.inf)
+        fine = head.samples
+        depth = np.full(fine**2, np.inf)
         depth[head.sample] = -side.view.to_camera(head.at(side.drawn.model, posed))[:, 2]
         if hair is not None:
             solid = hair.rgba()[:, 3] > 0.5
@@ -158,21 +158,12 @@ def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) 
     weights = barycentric(xy, triangle, centre)
     corners = triangles[triangle]
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
-    normals = np.einsum("nc,ncd->nd", weights, _normals(hair.vertices, triangles)[corners])
+    normals = np.einsum("nc,ncd->nd", weights, vertex_normals(hair.vertices, triangles)[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
     found = np.zeros((rows, columns, 4), dtype=np.float32)
     found[row, column % columns] = _mixed(changes, points, normals)
     change = around(lambda p: padded(np.ascontiguousarray(p[..., :3]), p[..., 3] > _LEAST), found)
     return _changed(hair.texture, change, 1.0 - seen)
-
-
-def _normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(V, 3) outward normals of any length: the sums of the triangles' around each vertex."""
-    corners = vertices[triangles].astype(np.float64)
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    index = triangles.ravel()
-    each = np.repeat(faces, 3, axis=0)
-    return np.stack([np.bincount(index, each[:, k], len(vertices)) for k in range(3)], axis=1)
 
 
 def _changed(

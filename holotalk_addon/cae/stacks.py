@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.view import View, level_view
-from .drawing import DrawnPerson, draw_person
+from .drawing import DrawnPerson
 
 SIDE_YAWS = {"left": -90.0, "right": 90.0, "back": 180.0}
 """Degrees that the head is turned by in the picture of each side."""
@@ -25,8 +25,6 @@ STACK_SIZE = 256
 CHANNELS = 9
 """Of a stack: colours of the side (3) and of the front (3), what of the side the photo showed, what of the
 picture head or hair covers, and what hair alone."""
-
-
 WITHOUT = ("structure", "filling", "restraint")
 """Decisions that a training can leave out, to see what they are worth: SSIM and edges in the loss; what
 mirroring and filling has drawn in the stack, where the photo showed nothing (only without restraint, too);
@@ -83,13 +81,6 @@ def draw_sides(given: CompletionInput, filled: HeadTexture, drawn: Sequence[Draw
         cover=byte([one.cover() for one in sides]),
         hair=byte([one.hair_cover() for one in sides]),
     )
-
-
-def drawn_sides(given: CompletionInput) -> tuple[DrawnPerson, ...]:
-    """The fitted head in each of :func:`side_views`."""
-    posed = given.fit.posed(given.model)
-    hair = given.hair.hair if given.hair else None
-    return tuple(draw_person(given.model, posed, hair, view) for view in side_views())
 
 
 def facing_left(picture: NDArray[np.float32], side: str) -> NDArray[np.float32]:

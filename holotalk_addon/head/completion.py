@@ -67,5 +67,10 @@ class CompletionInput:
     hair: GrownHair | None = None
     """None for a head without any, and until it is grown."""
 
+    @property
+    def grown(self) -> Hair | None:
+        """The hair itself, as it was grown; None where there is none."""
+        return None if self.hair is None else self.hair.hair
+
 
 Completion = Callable[[CompletionInput, Progress], HeadTexture]

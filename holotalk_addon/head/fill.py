@@ -69,9 +69,8 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     alpha = lash_alpha(given)
     rgba = np.concatenate([np.clip(result, 0, 1), alpha[..., None]], axis=2)
     progress(1.0)
-    hair = given.hair.hair if given.hair else None
     seen_alone = np.asarray(own.seen, dtype=np.float32)
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, hair)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, given.grown)
 
 
 def _at_vertices(model: HeadModel, picture: NDArray[np.float32]) -> NDArray[np.float64]:
