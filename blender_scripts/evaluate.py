@@ -7,6 +7,8 @@
 ``bench/portraits.png``. Portraits come from the folder in ``HOLOTALK_PHOTOS`` and are the demo portrait
 alone where that is not set.
 
+``--only likeness --complete mirror cae`` measures heads as both complete them, and what changes.
+
 ``--only floor --data DIR`` tells how much of the likeness is the measure's own: how far the descriptor puts
 true views of somebody, whom no fit has touched, from their photo, and how far our head's. To fill ``DIR``:
 ``holotalk render-data --preset full --size 256 --yaws 0 -30 30 -45 45 --first-person 1003000 -n 40 -o DIR``.
@@ -60,6 +62,8 @@ VIEW_SIZE = 512
 OUTLINE_SIDE = 400
 LEAST_FACE_PX = 80
 MOST_TURN = 35.0
+NOTICED = 0.02
+"""Change of a descriptor's distance from which on it counts."""
 PEOPLE = 240
 PEOPLE_SEED = 4_1977  # not the seed the head model is compiled with: these people are held out
 
@@ -67,13 +71,20 @@ PEOPLE_SEED = 4_1977  # not the seed the head model is compiled with: these peop
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; returns 0, or 2 after an error that the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    sections = {"likeness": _likeness, "geometry": _geometry, "speed": _speed, "memory": _memory}
-    parser.add_argument("--only", nargs="+", choices=[*sections, "floor"], default=list(sections))
+    sections = {"geometry": _geometry, "speed": _speed, "memory": _memory}
+    names = ["likeness", *sections]
+    parser.add_argument("--only", nargs="+", choices=[*names, "floor"], default=names)
     parser.add_argument("--data", type=Path, metavar="DIR", help="held-out people, for floor")
     parser.add_argument(
         "--sheet", type=Path, help="also write every portrait beside its eight views, as a picture"
     )
-    parser.add_argument("--complete", default="auto", help="the completion whose likeness is measured")
+    parser.add_argument(
+        "--complete",
+        nargs="+",
+        default=["auto"],
+        metavar="NAME",
+        help="the completions whose likeness is measured; the sheet is drawn of the last",
+    )
     options = parser.parse_args(argv)
     if "floor" in options.only and not options.data:
         parser.error("floor needs --data")
@@ -89,7 +100,12 @@ def _run(options: argparse.Namespace, sections: Mapping[str, Callable[[pipeline.
     for name in options.only:
         print(f"\n## {name.capitalize()}\n", flush=True)
         if name == "likeness":
-            _likeness(tools, options.sheet, options.complete)
+            tables = [
+                _likeness(tools, options.sheet if complete == options.complete[-1] else None, complete)
+                for complete in options.complete
+            ]
+            for other, table in zip(options.complete[1:], tables[1:], strict=True):
+                print(f"\n{other} for {options.complete[0]}: {likeness_change(tables[0], table)}")
         elif name == "floor":
             _floor(tools, options.data)
         else:
@@ -140,9 +156,10 @@ def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDA
     return landmarks68_from_mesh(np.concatenate([xy, posed[:, 2:]], axis=1))
 
 
-def _likeness(tools: pipeline.Tools, sheet: Path | None = None, complete: str = "auto") -> None:
+def _likeness(tools: pipeline.Tools, sheet: Path | None, complete: str) -> dict[str, NDArray[np.float64]]:
+    """Print the table; returns the (5,) distances at :data:`LIKENESS_YAWS` by the photo's name."""
     describe = Descriptor()
-    rows: list[NDArray[np.float64]] = []
+    rows: dict[str, NDArray[np.float64]] = {}
     photos: list[NDArray[np.float64]] = []
     errors: list[float] = []
     outlines: list[tuple[float, float]] = []
@@ -168,13 +185,13 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None, complete: str = 
             continue
         truth = describe(person.photo.pixels, face.landmarks68)
         distances = np.linalg.norm(truth - _described(describe, person, tools.model, views), axis=1)
-        rows.append(distances)
+        rows[path.name] = distances
         photos.append(truth)
         errors.append(person.fit.nme_percent)
         outlines.append(outline_iou(tools, person))
         cells = " | ".join(f"{d:.2f}" for d in (outlines[-1][0], *distances))
         print(f"| {path.name} | {face.yaw:+.0f} | {errors[-1]:.2f} | {cells} |", flush=True)
-    table = np.array(rows)
+    table = np.array(list(rows.values()))
     print(
         f"\nDescriptor distance, median of {len(table)} portraits: {_medians(table)} degrees.\n"
         f"{_between(photos)}"
@@ -187,6 +204,23 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None = None, complete: str = 
         with replacing(sheet) as beside:
             Image.fromarray(sheet_of(strips, names)).save(beside)
         print(f"Sheet: {sheet}")
+    return rows
+
+
+def likeness_change(
+    before: Mapping[str, NDArray[np.float64]], after: Mapping[str, NDArray[np.float64]]
+) -> str:
+    """A line on what another completion does to the (5,) distances at :data:`LIKENESS_YAWS`, by photo."""
+    names = [name for name in before if name in after]
+    change = np.array([after[name] - before[name] for name in names])[:, 1:]  # not of the front
+    groups = {"+-30": change[:, :2], "+-45": change[:, 2:]}
+    medians = ", ".join(f"{np.median(part):+.4f} at {name}" for name, part in groups.items())
+    row, column = np.unravel_index(change.argmax(), change.shape)
+    return (
+        f"median change of the distance {medians}; nearer in {(change < 0).sum()} of {change.size} views, "
+        f"farther by more than {NOTICED} in {(change > NOTICED).sum()}; most by {change.max():+.3f} "
+        f"({names[row]} at {LIKENESS_YAWS[1 + column]:+g})."
+    )
 
 
 def _counts(person: pipeline.Person) -> bool:

@@ -53,7 +53,7 @@ class Judged:
     person: int
     attributes: Mapping[str, Any]
     scores: NDArray[np.float64]
-    """(V, 2, 3) as :func:`.judging.scores`."""
+    """(V, 3, 3) as :func:`.judging.scores`."""
     views: NDArray[np.uint8]
     """(V, S, S, 3) what it made."""
     own: NDArray[np.uint8]
@@ -279,8 +279,8 @@ def report(judged: Mapping[str, Sequence[Judged]], faceless: int) -> str:
     lines = [
         f"{people} held-out people, front photo in; {faceless} more in whose photos no face was found.",
         "",
-        "| completion | view | SSIM | PSNR dB | L1 % | unseen: SSIM | PSNR dB | L1 % |",
-        "|---|---|---|---|---|---|---|---|",
+        "| completion | view | SSIM | PSNR dB | L1 % | unseen: SSIM | PSNR dB | L1 % | paintable: L1 % |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, rows in judged.items():
         table = np.stack([row.scores for row in rows])
@@ -291,7 +291,8 @@ def report(judged: Mapping[str, Sequence[Judged]], faceless: int) -> str:
             label = label.replace("+", "+-") if len(group) == 2 else label.replace("+", "")
             start += len(group)
             mean = np.nanmean(part, axis=(0, 1))
-            cells = [f"{m[0]:.3f} | {m[1]:.2f} | {100 * m[2]:.2f}" for m in mean]
+            cells = [f"{m[0]:.3f} | {m[1]:.2f} | {100 * m[2]:.2f}" for m in mean[:2]]
+            cells.append(f"{100 * mean[2, 2]:.2f}")
             lines.append(f"| {name} | {label} | {' | '.join(cells)} |")
     lines += _own_table(judged)
     lines += ["", "L1 in the unseen region of all views, %, by attribute:", ""]

@@ -153,7 +153,7 @@ def _task(options: argparse.Namespace) -> tuple[Task, NDArray[np.float32]]:
         stacks = read_stacks(options.data), read_stacks(options.held_out)
         task = completion_task(*stacks, without=options.without)
     few = np.arange(min(PROBES, len(task.held_out.person)))
-    return task, task.held_out.make(few, np.zeros(len(few), dtype=bool))[0]
+    return task, task.held_out.make(few, None)[0]
 
 
 if __name__ == "__main__":

@@ -234,9 +234,9 @@ def _add_face(parser: argparse.ArgumentParser) -> None:
         "--complete",
         choices=("auto", "mirror", "cae", "holotalk"),
         default="auto",
-        help="how what the photo does not show is completed: by mirroring and filling (auto, mirror), by our "
-        "network over that (cae), or by HOLOTALK's autoencoder; cae and holotalk also write the pictures "
-        "that the network has made of the sides (generate, views)",
+        help="how what the photo does not show is completed: by mirroring and filling (mirror), by our "
+        "network over that (auto, cae), or by HOLOTALK's autoencoder; cae and holotalk also write the "
+        "pictures that the network has made of the sides (generate, views)",
     )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .scene.hologram_scene import HologramScene
 
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
-"""What may be asked for; ``auto`` is ``mirror`` in this version."""
+"""What may be asked for; ``auto`` is ``cae`` in this version."""
 
 PICTURES = {"cae": ("left", "right", "back", "sides"), "holotalk": ("left", "front", "right")}
 """By the completion's name, what the pictures show that it draws itself, in the order of
@@ -124,7 +124,7 @@ def completion(name: str, weights: Path | None = None) -> Completion:
 
     if name not in COMPLETIONS:
         raise OptionError(f"There is no completion '{name}': choose auto, mirror, cae or holotalk.")
-    if name == "cae":
+    if name in ("auto", "cae"):
         from .cae.learned import CompletionNetwork, learned_completion
 
         return learned_completion(CompletionNetwork(weights or trained_weights("cae.tflite")))

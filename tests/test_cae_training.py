@@ -25,6 +25,7 @@ from holotalk_addon.cae.completion_training import (
     SEEN_COUNTS,
     SideLoss,
     UnseenError,
+    UnseenStructure,
     completion_task,
     samples_of,
     structure,
@@ -157,8 +158,8 @@ def test_a_run_is_not_gone_on_with_as_another(our_run, sides, run):
 def test_decisions_can_be_left_out(sides):
     """To see what they are worth: nothing drawn where nothing was seen, drawn freely, plain differences."""
     task = completion_task(*sides, without=["filling", "restraint", "structure"])
-    stack, target = task.held_out.make(np.arange(3), np.zeros(3, dtype=bool))
-    whole, _ = completion_task(*sides).held_out.make(np.arange(3), np.zeros(3, dtype=bool))
+    stack, target = task.held_out.make(np.arange(3), None)
+    whole, _ = completion_task(*sides).held_out.make(np.arange(3), None)
     seen = whole[..., 6] > 0.99
     assert (stack[stack[..., 6] == 0][:, :3] == 0).all()
     np.testing.assert_allclose(stack[seen][:, :3], whole[seen][:, :3], atol=0.01)
@@ -286,48 +287,76 @@ def test_our_network_begins_with_what_it_is_given(sides):
     made = network.completion_network()
     assert made.input_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, stacks.CHANNELS)
     assert made.output_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
-    assert made.count_params() < 2_000_000
-    stack, _ = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    assert made.count_params() < 2_500_000
+    stack, _ = samples_of(sides[1]).make(np.arange(3), None)
     np.testing.assert_allclose(made.predict(stack, verbose=0), stack[..., :3], atol=1e-6)
 
 
-def test_our_network_shades_and_tints_and_draws_nothing(sides):
-    """Whatever its weights: black stays black, and detail stays what it is, lighter or darker."""
+def test_our_network_shades_and_draws_nothing(sides):
+    """Whatever its weights: the ground stays black, and detail stays what it is, lighter or darker."""
     made = network.completion_network()
     rng = np.random.default_rng(2)
     made.set_weights([rng.normal(0, 0.3, w.shape).astype(np.float32) for w in made.get_weights()])
-    stack, _ = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
-    side = 0.4 * stack[..., :3]
+    stack, _ = samples_of(sides[1]).make(np.arange(3), None)
+    side, cover = 0.3 * stack[..., :3], stack[..., 7]
     stack[..., :3] = side
     picture = made.predict(stack, verbose=0)
-    assert (picture[side == 0] == 0).all()
-    lit = side > 0.02
-    gain = np.log(picture[lit] / side[lit])
-    assert np.abs(gain).max() <= network.MOST_GAIN + 1e-3
-    assert gain.std() > 0.05
-    gains = np.log((picture + 1e-9) / (side + 1e-9))
-    both = lit[:, :, 1:] & lit[:, :, :-1]
+    assert (picture[cover == 0] == 0).all()
+    whole = (cover == 1)[..., None] & (picture > 0) & (picture < 1)
+    gains = np.log((picture + stacks.DARKEST) / (side + stacks.DARKEST))
+    assert np.abs(gains[whole]).max() <= network.MOST_GAIN + 1e-3
+    assert gains[whole].std() > 0.05
+    assert np.ptp(gains, axis=-1)[whole.all(axis=-1)].max() < 1e-3, "and in its own colours"
+    both = whole[:, :, 1:] & whole[:, :, :-1]
     assert np.abs(np.diff(gains, axis=2))[both].max() < 2 * network.MOST_GAIN / 8 + 0.01, "smooth"
 
 
 def test_right_sides_are_learnt_as_left_ones(sides):
     """And backs alone are mirrored at random."""
     made = samples_of(sides[1])
-    straight, target = made.make(np.arange(3), np.zeros(3, dtype=bool))
+    straight, target = made.make(np.arange(3), None)
     one = sides[1]
     np.testing.assert_array_equal(straight[0, ..., :3], one.side[0, 0] / np.float32(255))
     np.testing.assert_array_equal(straight[1, ..., :3], one.side[0, 1, :, ::-1] / np.float32(255))
     np.testing.assert_array_equal(target[1, ..., :3], one.truth[0, 1, :, ::-1] / np.float32(255))
-    turned, truth = made.make(np.arange(3), np.ones(3, dtype=bool))
-    np.testing.assert_array_equal(turned[:2], straight[:2])
-    np.testing.assert_array_equal(turned[2], straight[2][:, ::-1])
-    np.testing.assert_array_equal(truth[2], target[2][:, ::-1])
+    counts, masks = target[..., 3], straight[..., 6:]
+    turned = []
+    for seed in range(8):
+        varied, truth = made.make(np.arange(3), np.random.default_rng(seed))
+        np.testing.assert_array_equal(varied[:2, ..., 6:], masks[:2])
+        turned.append(not np.array_equal(varied[2, ..., 6:], masks[2]))
+        way = np.s_[:, ::-1] if turned[-1] else np.s_[:]
+        np.testing.assert_array_equal(varied[2, ..., 6:], masks[2][way])
+        np.testing.assert_array_equal(truth[2, ..., 3], counts[2][way])
+    assert 0 < sum(turned) < 8
+
+
+def test_colours_vary_alike_in_what_is_shown_and_in_what_is_asked_for(sides):
+    """As a camera would: black stays black, lighter stays lighter; and never when networks are judged."""
+    made = samples_of(sides[1])
+    straight, target = made.make(np.arange(1), None)
+    factors = []
+    for seed in range(6):
+        varied, truth = made.make(np.arange(1), np.random.default_rng(seed))
+        for colour in range(3):
+            before, after = (
+                np.concatenate([stack[0, ..., colour], stack[0, ..., 3 + colour], asked[0, ..., colour]])
+                for stack, asked in ((straight, target), (varied, truth))
+            )
+            level, first, which = np.unique(np.rint(255 * before), return_index=True, return_inverse=True)
+            curve = after.ravel()[first]
+            np.testing.assert_array_equal(curve[which.ravel()], after.ravel(), "one curve for all pictures")
+            assert level[0] == curve[0] == 0
+            assert np.all(np.diff(curve) >= 0)
+            factors.append(after.sum() / before.sum())
+    assert 0.04 < np.std(factors) < 0.4
 
 
 def test_the_loss_counts_what_was_not_seen_most(sides):
-    _, target = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    _, target = samples_of(sides[1]).make(np.arange(3), None)
     loss = SideLoss()
     truth, counts = target[..., :3], target[..., 3]
+    noise = np.random.default_rng(8).random(truth.shape).astype(np.float32)
     assert float(loss(target, truth)) == pytest.approx(0, abs=1e-6)
     off = {}
     for name, value in (("unseen", 1.0), ("seen", SEEN_COUNTS), ("not judged", 0.0)):
@@ -340,6 +369,15 @@ def test_the_loss_counts_what_was_not_seen_most(sides):
     error = UnseenError()
     error.update_state(target, truth + 0.1)
     assert float(error.result()) == pytest.approx(0.1, rel=0.01)
+    found = {}
+    for name, picture in (("same", truth), ("seen is noise", np.where(counts[..., None] < 1, noise, truth)),
+                          ("all is noise", noise)):  # fmt: skip
+        alike = UnseenStructure()
+        alike.update_state(target, picture)
+        found[name] = float(alike.result())
+    assert found["same"] == pytest.approx(1, abs=1e-3)
+    assert 0.8 < found["seen is noise"] < 1  # windows reach over the edge
+    assert found["all is noise"] < 0.1
 
 
 def test_structure_is_that_of_wang():
@@ -362,13 +400,13 @@ def test_structure_is_that_of_wang():
 def test_our_network_learns_resumes_and_converts(our_run, sides, tmp_path):
     state = training.read_state(our_run)
     assert [row["epoch"] for row in state.history] == [1, 2]
-    assert {"val_loss", "val_unseen_l1"} <= set(state.history[0])
+    assert {"val_loss", "val_unseen_l1", "val_unseen_ssim"} <= set(state.history[0])
     assert state.history[1]["loss"] < state.history[0]["loss"]
     picture = np.asarray(Image.open(our_run / "sheets" / "epoch_0002.png"))
     assert picture.shape == (stacks.STACK_SIZE, 10 * stacks.STACK_SIZE, 3)
     options = training.TrainingOptions(epochs=2, batch=3, seed=3)
     training.train(completion_task(*sides), tmp_path / "straight", options, lambda _line: None)
-    stack, _ = samples_of(sides[1]).make(np.arange(3), np.zeros(3, dtype=bool))
+    stack, _ = samples_of(sides[1]).make(np.arange(3), None)
     made = [
         training.best_network(run, network.completion_network()) for run in (our_run, tmp_path / "straight")
     ]

@@ -4,6 +4,7 @@
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from made_up_people import write_made_up_truth
@@ -80,11 +81,21 @@ def test_to_the_network_a_right_side_is_a_left_one(shown):
 
 
 def side_pictures(drawn, shown, changes):
+    """Sides that are changed by so much."""
     views = stacks.side_views()[1:]
     return [
-        painting.SidePicture(view, one, picture, np.clip(picture + changes.get(name, 0), 0, 1))
-        for name, view, one, picture in zip(SIDES, views, drawn[1:], shown.stacks()[..., :3], strict=True)
+        painting.SidePicture(view, one, picture, np.clip(picture + changes.get(name, 0), 0, 1), seen / 255.0)
+        for name, view, one, picture, seen in zip(
+            SIDES, views, drawn[1:], shown.stacks()[..., :3], shown.seen.astype(np.float32), strict=True
+        )
     ]
+
+
+@pytest.fixture(scope="module")
+def redder(shown):
+    """By the side's name: red, where the photo showed nothing."""
+    unseen = 1.0 - shown.seen.astype(np.float32) / 255.0
+    return {name: RED * share[..., None] for name, share in zip(SIDES, unseen, strict=True)}
 
 
 def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
@@ -93,9 +104,9 @@ def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
     np.testing.assert_array_equal(painted.hair.texture, filled.hair.texture)
 
 
-def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown):
+def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown, redder):
     """A left side that blushes: seen from there, nowhere else, and not where the photo was."""
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": RED}))
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": redder["left"]}))
     change = [
         (one.picture(painted) - one.picture(filled))[..., 0] for one in drawn
     ]  # of red, in front, left, right, back
@@ -108,7 +119,9 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     assert on_skin.sum() > 300
     assert on_hair.sum() > 2000
     assert np.median(change[1][on_hair]) > 0.3
-    assert np.median(change[1][on_skin]) > 0.25
+    before = drawn[1].picture(filled)[..., 0]
+    lighter = np.median((change[1] / np.maximum(before, 0.1))[on_skin])
+    assert 0.2 < lighter < 0.35, "skin may not glow"
     assert np.abs(change[2][masks[1]]).mean() < 0.02, "nothing on the other side"
     photographed = masks[0] & (shown.seen[0] > 250)
     assert np.median(np.abs(change[1][photographed])) < 0.01, "the photo stays"
@@ -116,6 +129,29 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     np.testing.assert_array_equal(painted.hair.texture[..., 3], filled.hair.texture[..., 3])
     seen = filled.seen > 0.999
     np.testing.assert_array_equal(painted.pixels[seen], filled.pixels[seen])
+
+
+def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, shown, redder):
+    """A whole side turns red, and with it what the photo showed otherwise: then beside that all is doubtful,
+    and there is no seam; far from it nothing tells against it.
+    """
+    all_red = side_pictures(drawn, shown, {"left": RED})
+    partly = side_pictures(drawn, shown, {"left": redder["left"]})
+    before = drawn[1].picture(filled)
+    believed, doubted = (
+        (drawn[1].picture(painting.paint_sides(given, filled, sides)) - before)[..., 0]
+        for sides in (partly, all_red)
+    )
+    seen = (shown.seen[0] > 200).astype(np.uint8)
+    far = cv2.distanceTransform(1 - seen, cv2.DIST_L2, 5)
+    unseen = (shown.cover[0] > 250) & (shown.seen[0] < 12) & ~drawn[1].ends()
+    beside = unseen & (far < 8)
+    behind = unseen & (far > 50)
+    assert beside.sum() > 200
+    assert behind.sum() > 1000
+    assert np.median(believed[beside]) > 0.15
+    assert np.abs(np.median(doubted[beside])) < 0.05
+    assert np.median(doubted[behind] / np.maximum(believed[behind], 0.05)) > 0.95
 
 
 def test_what_fades_is_not_painted(given, filled, drawn, shown):
@@ -128,10 +164,9 @@ def test_what_fades_is_not_painted(given, filled, drawn, shown):
     assert np.quantile(change, 0.999) <= 3
 
 
-def test_where_two_pictures_meet_they_mix_without_a_seam(given, filled, drawn, shown):
+def test_where_two_pictures_meet_they_mix_without_a_seam(given, filled, drawn, shown, redder):
     """All three sides redden alike: so does everything, evenly, between them too."""
-    changes = dict.fromkeys(SIDES, RED)
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, redder))
     hair = given.hair
     own = (hair.seen < 0.01) & (filled.hair.texture[..., 3] > 200)
     before = filled.hair.texture[..., 0].astype(float) / 255
@@ -187,6 +222,16 @@ def test_a_mirrored_person_gets_mirrored_sides(network, shown):
     swapped = whole[[1, 0, 2], :, ::-1]
     straight, turned = network(whole), network(np.ascontiguousarray(swapped))
     np.testing.assert_allclose(turned[[1, 0]], straight[:2, :, ::-1], atol=1e-6)
+
+
+def test_it_shades_and_does_not_tint(network, shown):
+    """Who is photographed in black and white stays so."""
+    whole = shown.stacks()
+    whole[..., :3] = whole[..., :3].mean(axis=-1, keepdims=True)
+    whole[..., 3:6] = whole[..., 3:6].mean(axis=-1, keepdims=True)
+    made = network(whole)
+    assert np.abs(made - whole[..., :3]).max() > 0.1
+    assert np.ptp(made, axis=-1).max() < 1e-5
 
 
 def test_other_networks_are_refused():

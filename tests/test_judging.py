@@ -127,6 +127,11 @@ def test_a_true_texture_beats_black(judged_by_hand, tools):
     ]
     errors = [np.nanmean(table[:, 1, 2]) for table in tables]
     assert errors[0] > errors[1] > errors[2]
+    for table in tables:
+        assert (table[:, 2, 2] < table[:, 1, 2] + 0.02).all(), "outlines that differ are no painter's fault"
+    painted = [np.nanmean(table[:, 2, 2]) for table in tables]
+    assert painted[0] > painted[1] > painted[2]
+    assert 0.5 * errors[2] < painted[2] < errors[2]
     ssims = [np.nanmean(table[:, 0, 0]) for table in tables]
     assert ssims[0] < ssims[2]
 
@@ -174,6 +179,7 @@ def test_one_command_prints_the_table_and_draws_the_worst(script, folder, tmp_pa
     assert capsys.readouterr().out.strip() == text.strip()
     rows = [line.split("|") for line in text.splitlines() if line.startswith(("| template", "| mirror"))]
     assert [row[2].strip() for row in rows] == ["+-90", "+-60", "180", "all"] * 2
+    assert all(0 < float(row[9]) < float(row[8]) + 2 for row in rows)
     unseen_l1 = {row[1].strip(): float(row[8]) for row in rows if row[2].strip() == "all"}
     assert 0 < unseen_l1["mirror"] < unseen_l1["template"] < 100
     size = 160
@@ -182,7 +188,7 @@ def test_one_command_prints_the_table_and_draws_the_worst(script, folder, tmp_pa
 
 def test_attributes_are_broken_down(script, people):
     def judged(age, hat, error):
-        scores = np.full((5, 2, 3), error)
+        scores = np.full((5, 3, 3), error)
         person = people[0]
         nothing = np.zeros((0, 64, 64), np.uint8)
         return script.Judged(1, {"age": age, "hat": hat}, scores, person.photo, nothing, scores[:3, 0])

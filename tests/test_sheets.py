@@ -74,10 +74,24 @@ def test_completions_are_compared_on_photos(tmp_path, capsys):
     assert "no completion 'magic'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["auto", "mirror"])
-def test_the_likeness_of_a_completion_can_be_asked_for(evaluate, monkeypatch, name):
+@pytest.mark.parametrize("names", [["auto"], ["mirror"], ["mirror", "cae"]])
+def test_the_likeness_of_a_completion_can_be_asked_for(evaluate, monkeypatch, capsys, names):
     asked = []
-    monkeypatch.setattr(evaluate, "_likeness", lambda _tools, _sheet, complete: asked.append(complete))
+    rows = {"anna.jpg": np.array([0.2, 0.3, 0.3, 0.4, 0.4]), "ben.jpg": np.array([0.2, 0.4, 0.4, 0.5, 0.5])}
+    moved = {"anna.jpg": np.array([-1, 0.01, 0.03, -0.02, -0.04]), "ben.jpg": np.full(5, -0.01)}
+
+    def measured(_tools, _sheet, complete):
+        asked.append(complete)
+        return {name: row + moved[name] * (complete == "cae") for name, row in rows.items()}
+
+    monkeypatch.setattr(evaluate, "_likeness", measured)
     monkeypatch.setattr(evaluate.pipeline, "load_tools", lambda: None)
-    assert evaluate.main(["--only", "likeness", *(["--complete", name] if name != "auto" else [])]) == 0
-    assert asked == [name]
+    wanted = ["--complete", *names] if names != ["auto"] else []
+    assert evaluate.main(["--only", "likeness", *wanted]) == 0
+    assert asked == names
+    told = capsys.readouterr().out
+    if len(names) == 1:
+        assert "median change" not in told
+    else:
+        assert "cae for mirror: median change of the distance +0.0000 at +-30, -0.0150 at +-45" in told
+        assert "nearer in 6 of 8 views, farther by more than 0.02 in 1; most by +0.030 (anna.jpg at" in told

@@ -3,6 +3,7 @@
 
 The loss counts what the photo did not show in full, what it showed less, and the ground a little: mean
 absolute difference, structure (SSIM) and edges. To learn a right side is to learn a left one in the mirror.
+Each time a person is shown, they and the truth are in other colours, by a camera's white balance and tone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ SSIM_COUNTS, EDGES_COUNT = 0.15, 0.5
 _SSIM_STEP = 4
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 _SHEET_PEOPLE = 6
+_TINT, _LIGHT, _TONE = 0.06, 0.10, 0.10
+"""Standard deviations, natural logarithm: of each colour's light, of all light, of the exponent after it."""
 
 
 @keras.saving.register_keras_serializable(package="holotalk")
@@ -91,33 +94,62 @@ def structure(one: Any, other: Any) -> Any:
     return light * (2.0 * ab + _SSIM_C2) / (aa + bb + _SSIM_C2)
 
 
-@keras.saving.register_keras_serializable(package="holotalk")
-class UnseenError(keras.metrics.Metric):
-    """Mean absolute difference, 0..1, where the photo showed nothing."""
+class _Unseen(keras.metrics.Metric):
+    """The mean of something where the photo showed nothing."""
 
-    def __init__(self, name: str = "unseen_l1", **kwargs: Any) -> None:
-        """Args: name: in the log."""
+    def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._sum = self.add_weight(name="sum", initializer="zeros")
         self._count = self.add_weight(name="count", initializer="zeros")
+
+    def measured(self, truth: Any, picture: Any, unseen: Any) -> tuple[Any, Any]:
+        """Of (N, H, W, 3) pictures: (N, h, w, 3) values, and (N, h, w, 1) how much each counts."""
+        raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch; all samples weigh the same."""
         del sample_weight
         unseen = ops.cast(y_true[..., 3:] > 0.5, "float32")
-        self._sum.assign_add(ops.sum(ops.abs(y_true[..., :3] - y_pred) * unseen) / 3.0)
-        self._count.assign_add(ops.sum(unseen))
+        values, counts = self.measured(y_true[..., :3], y_pred, unseen)
+        self._sum.assign_add(ops.sum(values * counts) / 3.0)
+        self._count.assign_add(ops.sum(counts))
 
     def result(self) -> Any:
         """So far."""
         return self._sum / (self._count + 1e-6)
 
 
+@keras.saving.register_keras_serializable(package="holotalk")
+class UnseenError(_Unseen):
+    """Mean absolute difference, 0..1."""
+
+    def __init__(self, name: str = "unseen_l1", **kwargs: Any) -> None:
+        """Args: name: in the log."""
+        super().__init__(name, **kwargs)
+
+    def measured(self, truth: Any, picture: Any, unseen: Any) -> tuple[Any, Any]:
+        """Pixel by pixel."""
+        return ops.abs(truth - picture), unseen
+
+
+@keras.saving.register_keras_serializable(package="holotalk")
+class UnseenStructure(_Unseen):
+    """Mean :func:`structure`."""
+
+    def __init__(self, name: str = "unseen_ssim", **kwargs: Any) -> None:
+        """Args: name: in the log."""
+        super().__init__(name, **kwargs)
+
+    def measured(self, truth: Any, picture: Any, unseen: Any) -> tuple[Any, Any]:
+        """Window by window."""
+        return structure(truth, picture), windows(unseen)
+
+
 def completion_task(training: StackArrays, held_out: StackArrays, without: Collection[str] = ()) -> Task:
     """What :func:`.training.train` shall do.
 
     Args:
-        training: what to learn from; backs are mirrored at random.
+        training: what to learn from; colours vary, backs are mirrored at random.
         held_out: other people, on whom every epoch is judged.
         without: any of :data:`.stacks.WITHOUT`.
     """
@@ -127,7 +159,7 @@ def completion_task(training: StackArrays, held_out: StackArrays, without: Colle
         name=f"cae without {' and '.join(sorted(without))}" if without else "cae",
         network=partial(completion_network, restrained="restraint" not in without),
         loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
-        metrics=(UnseenError,),
+        metrics=(UnseenError, UnseenStructure),
         training=samples_of(training, filled),
         held_out=judged_by,
         sheet=lambda network: sheet(network, judged_by),
@@ -140,32 +172,57 @@ def samples_of(stacks: StackArrays, filled: bool = True) -> Samples:
     """
     sides = len(SIDE_YAWS)
 
-    def make(chosen: NDArray[np.intp], mirrored: NDArray[np.bool_]) -> tuple[Any, Any]:
-        inputs, targets = zip(*(_sample(stacks, *divmod(int(i), sides)) for i in chosen), strict=True)
+    def make(chosen: NDArray[np.intp], rng: np.random.Generator | None) -> tuple[Any, Any]:
+        inputs, targets = zip(
+            *(_sample(stacks, *divmod(int(i), sides), _toning(rng)) for i in chosen), strict=True
+        )
         stack, target = np.stack(inputs), np.stack(targets)
         if not filled:
             stack[..., :3] *= stack[..., 6:7]
-        # In the mirror a left side would look right, which the network never sees; backs have no such side.
-        turned = mirrored & (chosen % sides == sides - 1)
-        stack[turned], target[turned] = stack[turned][:, :, ::-1], target[turned][:, :, ::-1]
+        if rng is not None:
+            # In the mirror a left side would look right, which the network never sees; backs have no such
+            # side.
+            turned = (rng.random(len(chosen)) < 0.5) & (chosen % sides == sides - 1)
+            stack[turned], target[turned] = stack[turned][:, :, ::-1], target[turned][:, :, ::-1]
         return stack, target
 
     return Samples(np.repeat(stacks.person, sides), make)
 
 
-def _sample(stacks: StackArrays, person: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _toning(rng: np.random.Generator | None) -> NDArray[np.uint8]:
+    """(256, 3) what each byte of red, green and blue becomes; black stays black."""
+    levels = np.linspace(0.0, 1.0, 256)[:, None]
+    if rng is not None:
+        gain = np.exp(rng.normal(0.0, _TINT, 3) + rng.normal(0.0, _LIGHT))
+        levels = np.minimum(levels * gain, 1.0) ** np.exp(rng.normal(0.0, _TONE))
+    return np.asarray(np.broadcast_to(levels, (256, 3)) * 255.0 + 0.5, dtype=np.uint8)
+
+
+def _toned(picture: NDArray[np.uint8], toning: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An (H, W, 3) picture, each byte as (256, 3) bytes tell."""
+    return np.asarray(cv2.LUT(picture, toning[None]), dtype=np.uint8)
+
+
+def _sample(
+    stacks: StackArrays, person: int, side: int, toning: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(256, 256, 9) the stack, and (256, 256, 4) the truth and how much each pixel counts."""
     part = np.s_[person, side : side + 1]
     one = Sides(
-        stacks.front[person], stacks.side[part], stacks.seen[part], stacks.cover[part], stacks.hair[part]
+        _toned(stacks.front[person], toning),
+        _toned(stacks.side[person, side], toning)[None],
+        stacks.seen[part],
+        stacks.cover[part],
+        stacks.hair[part],
     )
     region = stacks.region[person, side]
     counts = np.where(region == UNSEEN, 1.0, np.where(region == SEEN, SEEN_COUNTS, 0.0))
     covered = stacks.cover[person, side] > 0
     counts[(region == NOT_JUDGED) & ~covered] = GROUND_COUNTS
-    truth = stacks.truth[person, side].astype(np.float32) / np.float32(255.0)
+    truth = stacks.truth[person, side]
     # Beyond the outline of the true head there is no true colour: black rims are not to be learnt.
     beyond = (covered & (truth.max(axis=-1) == 0)).astype(np.uint8)
+    truth = _toned(truth, toning) / np.float32(255.0)
     counts[covered & (cv2.dilate(beyond, np.ones((3, 3))) > 0)] = 0.0
     target = np.concatenate([truth, counts[..., None]], axis=-1, dtype=np.float32)
     name = list(SIDE_YAWS)[side]
@@ -180,7 +237,7 @@ def sheet(network: keras.Model, samples: Samples) -> NDArray[np.uint8]:
     people = len(samples.person) // sides
     rows = []
     for person in np.linspace(0, people - 1, min(_SHEET_PEOPLE, people)).astype(int):
-        stacks, targets = samples.make(sides * person + np.arange(sides), np.zeros(sides, dtype=bool))
+        stacks, targets = samples.make(sides * person + np.arange(sides), None)
         made = np.asarray(network.predict(stacks, verbose=0))
         shown = [
             [stack[..., :3], one, target[..., :3]]

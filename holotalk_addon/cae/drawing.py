@@ -62,6 +62,12 @@ class DrawnHead:
 
         Bytes come out as 0..1.
         """
+        return self._pixels(self.sampled(model, picture))
+
+    def sampled(
+        self, model: HeadModel, picture: NDArray[np.floating] | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """(N, C): the same, sample by sample."""
         uv = np.einsum("nc,ncd->nd", self.weights, model.triangle_uvs[self.triangle].astype(np.float64))
         side = picture.shape[0]
         # Averaged down to what the view resolves, so that fine detail does not turn to noise.
@@ -74,7 +80,7 @@ class DrawnHead:
         x = np.clip((uv[:, 0] * side).astype(int), 0, side - 1)
         y = np.clip(((1.0 - uv[:, 1]) * side).astype(int), 0, side - 1)
         found = small[y, x].astype(np.float32)
-        return self._pixels(found / np.float32(255.0) if small.dtype == np.uint8 else found)
+        return found / np.float32(255.0) if small.dtype == np.uint8 else found
 
     def at(self, model: HeadModel, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, C): a (V, C) field on the vertices, sample by sample."""
@@ -106,15 +112,6 @@ class DrawnHair:
         found[:, :3] *= found[:, 3:]
         return found
 
-    def picture(self) -> NDArray[np.float32]:
-        """(size, size, 4) premultiplied sRGB and alpha 0..1."""
-        return _averaged(self.size, self.sample, self.rgba())
-
-    def field(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(size, size): an (H, W) picture over the texture, times alpha; 0 off the hair."""
-        shown = values.ravel()[self.texel] * self.rgba()[:, 3]
-        return _averaged(self.size, self.sample, shown[:, None])[..., 0]
-
 
 @dataclass(frozen=True)
 class DrawnPerson:
@@ -128,11 +125,12 @@ class DrawnPerson:
         """(size, size) 0..1: how much of each pixel hair hides."""
         if self.hair is None:
             return np.zeros((self.head.size, self.head.size), dtype=np.float32)
-        return self.hair.picture()[..., 3]
+        return _averaged(self.head.size, self.hair.sample, self.hair.rgba()[:, 3:])[..., 0]
 
     def cover(self) -> NDArray[np.float32]:
         """(size, size) 0..1: how much of each pixel is head or hair."""
-        return np.maximum(self.head.cover(), self.hair_cover())
+        ones = np.ones((len(self.head.sample), 1), dtype=np.float32)
+        return self._together(ones, None if self.hair is None else self.hair.rgba()[:, 3:])[..., 0]
 
     def fade(self) -> NDArray[np.float32]:
         """(size, size) 0..1: how bright the bust is, times how much of the pixel the head covers."""
@@ -145,19 +143,36 @@ class DrawnPerson:
 
     def picture(self, texture: HeadTexture) -> NDArray[np.float32]:
         """(size, size, 3) sRGB 0..1 on black: in this texture, with its hair if it has any."""
-        skin = self.head.texture(self.model, texture.pixels)[..., :3]
-        skin *= (self.fade() / np.maximum(self.head.cover(), 1e-6))[..., None]
+        skin = self.head.sampled(self.model, texture.pixels)[:, :3]
+        skin = skin * self.head.at(self.model, self.model.fade[:, None]).astype(np.float32)
         if texture.hair is None or self.hair is None:
-            return np.clip(skin, 0.0, 1.0)
-        hair = replace(self.hair, texture=texture.hair.texture).picture()
-        return np.clip(skin * (1.0 - hair[..., 3:]) + hair[..., :3], 0.0, 1.0)
+            return np.clip(_averaged(self.head.size, self.head.sample, skin), 0.0, 1.0)
+        hair = replace(self.hair, texture=texture.hair.texture).rgba()
+        return np.clip(self._together(skin, hair[:, :3]), 0.0, 1.0)
 
-    def seen(self, given: CompletionInput) -> NDArray[np.float32]:
-        """(size, size) 0..1: how much of each pixel the photo showed; 0 off the head."""
-        skin = self.head.texture(self.model, given.baked.seen[..., None])[..., 0]
-        if given.hair is None or self.hair is None:
-            return skin
-        return skin * (1.0 - self.hair_cover()) + self.hair.field(given.hair.seen)
+    def seen(self, skin: NDArray[np.float32], hair: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """(size, size) 0..1: how much of each pixel the photo showed; 0 off the head.
+
+        Args:
+            skin: (S, S) how much of each texel of the head it showed.
+            hair: (H, W) the same of the hair's.
+        """
+        shown = self.head.sampled(self.model, skin[..., None])
+        if self.hair is None or hair is None:
+            return self._together(shown, None)[..., 0]
+        on_hair = hair.ravel()[self.hair.texel] * self.hair.rgba()[:, 3]
+        return self._together(shown, on_hair[:, None])[..., 0]
+
+    def _together(self, head: NDArray[np.float32], hair: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """(size, size, C) of (N, C) values at the head's samples, and (M, C) ones, times alpha, at the
+        hair's, which lets the head's shine through.
+        """
+        samples = np.zeros((self.head.samples**2, head.shape[1]), dtype=np.float32)
+        samples[self.head.sample] = head
+        if hair is not None and self.hair is not None:
+            samples[self.hair.sample] *= 1.0 - self.hair.rgba()[:, 3:]
+            samples[self.hair.sample] += hair
+        return _pixels(self.head.size, samples)
 
 
 def draw_person(model: HeadModel, posed: NDArray[np.floating], hair: Hair | None, view: View) -> DrawnPerson:
@@ -178,7 +193,12 @@ def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32
     """(size, size, C) picture of (N, C) values at samples; 0 at all others."""
     picture = np.zeros(((size * _SAMPLES) ** 2, values.shape[1]), dtype=np.float32)
     picture[sample] = values
-    return np.asarray(picture.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
+    return _pixels(size, picture)
+
+
+def _pixels(size: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(size, size, C) the mean of each pixel's samples, of all (size * size * 4, C) of them."""
+    return np.asarray(samples.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
 
 
 def surface(posed: NDArray[np.floating], drawn: DrawnPerson) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -46,9 +46,11 @@ def holotalk_task(
 
 
 def _samples(snapshots: Snapshots) -> Samples:
-    def make(chosen: NDArray[np.intp], mirrored: NDArray[np.bool_]) -> tuple[Any, Any]:
+    def make(chosen: NDArray[np.intp], rng: np.random.Generator | None) -> tuple[Any, Any]:
         pictures = stacked(snapshots.front[chosen], snapshots.side[chosen])
-        pictures[mirrored] = pictures[mirrored][:, :, ::-1]
+        if rng is not None:
+            mirrored = rng.random(len(chosen)) < 0.5
+            pictures[mirrored] = pictures[mirrored][:, :, ::-1]
         return pictures, pictures
 
     return Samples(snapshots.person, make)

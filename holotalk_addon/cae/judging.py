@@ -33,7 +33,9 @@ from .drawing import DrawnPerson, draw_person
 from .shards import HELD_OUT_FROM, REGION_LABELS, Arrays, TrainingData, open_data
 from .snapshots import template_colours
 
-REGIONS = ("head", "unseen")
+REGIONS = ("head", "unseen", "paintable")
+"""Head and hair; those of their pixels that the photo did not show; those of them which both the true and the
+drawn head cover. Where but one of them is, no colour is right."""
 MEASURES = ("SSIM", "PSNR", "L1")
 VIEWS = ((-90.0, 90.0), (-60.0, 60.0), (180.0,))
 """The yaws of the views that are judged, in groups."""
@@ -193,7 +195,8 @@ def lay_on(person: TruePerson, given: CompletionInput) -> Views:
     ends = np.stack([one.ends() for one in drawn])
     cover = np.stack([one.cover() for one in drawn])
     judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
-    seen = np.stack([one.seen(given) for one in drawn]) > _SEEN
+    hair_seen = None if given.hair is None else given.hair.seen
+    seen = np.stack([one.seen(given.baked.seen, hair_seen) for one in drawn]) > _SEEN
     return Views(drawn, judged, judged & ~seen, ends)
 
 
@@ -266,13 +269,14 @@ def completed(views: Views, texture: HeadTexture) -> NDArray[np.float32]:
 
 
 def scores(person: TruePerson, views: Views, pictures: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(V, 2, 3) the :data:`MEASURES` of (V, S, S, 3) pictures in the two :data:`REGIONS`; NaN where a region
+    """(V, 3, 3) the :data:`MEASURES` of (V, S, S, 3) pictures in the :data:`REGIONS`; NaN where a region
     has next to no pixels.
     """
     result = np.full((len(person.views), len(REGIONS), len(MEASURES)), np.nan)
     for v, (truth, picture) in enumerate(zip(person.colour, pictures, strict=True)):
         shown = picture * ~person.clothes[v][..., None]
-        for r, region in enumerate((views.judged[v], views.unseen[v])):
+        both = views.unseen[v] & person.head[v] & (views.drawn[v].cover() > 0.5)
+        for r, region in enumerate((views.judged[v], views.unseen[v], both)):
             result[v, r] = compared(truth, shown, region)
     return result
 

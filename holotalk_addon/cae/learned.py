@@ -65,7 +65,7 @@ def learned_completion(network: CompletionNetwork) -> Completion:
         made = network(stacks)
         progress(0.8)
         sides = [
-            SidePicture(view, one, stack[..., :3], picture)
+            SidePicture(view, one, stack[..., :3], picture, stack[..., 6])
             for view, one, stack, picture in zip(views[1:], drawn[1:], stacks, made, strict=True)
         ]
         painted = paint_sides(given, filled, sides)

@@ -18,7 +18,7 @@ import keras
 from keras import layers, ops
 
 from .shards import SNAPSHOT_SIDE
-from .stacks import CHANNELS, STACK_SIZE
+from .stacks import CHANNELS, DARKEST, STACK_SIZE
 
 INPUT_SHAPE = (2 * SNAPSHOT_SIDE, SNAPSHOT_SIDE, 1)
 """Rows, columns, channels of the stacked snapshots: grey 0..1, the front above."""
@@ -29,10 +29,10 @@ GRID = (4, 2, 128)
 DECODER = (512, 256, 128, 64, 32)
 PARAMETERS = 8_970_753
 
-LEVELS = (24, 48, 72, 96, 128)
+LEVELS = (24, 48, 96, 144, 192)
 """Filters of our network at 128, 64, 32, 16 and 8 pixels."""
-MOST_GAIN = 0.7
-"""Natural logarithm: twice the light, or half of it."""
+MOST_GAIN = 1.0
+"""Natural logarithm: 2.7 times the light, or that part of it."""
 
 
 def holotalk_autoencoder() -> keras.Model:
@@ -61,9 +61,9 @@ def completion_network(levels: Sequence[int] = LEVELS, restrained: bool = True) 
     (N, 256, 256, 3) sRGB 0..1 on black, the side as it is.
 
     A U-Net (Ronneberger et al. 2015) that stops at an eighth of the resolution: for every block of eight by
-    eight pixels it says by how much each colour of what mirroring and filling has drawn there is lighter or
-    darker in truth, at most :data:`MOST_GAIN`. So it shades and tints, and the person's own hair and skin
-    stay hair and skin, with all their detail. It begins with no change at all.
+    eight pixels it says by how much what mirroring and filling has drawn there is lighter or darker in truth,
+    at most :data:`MOST_GAIN`. So it shades, and the person's own hair and skin stay hair and skin, with all
+    their detail and in their own colours. It begins with no change at all.
 
     Args:
         levels: filters at half the resolution, a quarter, and so on.
@@ -87,11 +87,12 @@ def completion_network(levels: Sequence[int] = LEVELS, restrained: bool = True) 
         x = layers.UpSampling2D(2, name=f"enlarge_{number}")(conv(x, levels[number - 1], f"fewer_{number}"))
         x = layers.Concatenate(name=f"join_{number}")([x, kept[number - 1]])
         x = conv(x, levels[number - 1], f"draw_{number}")
-    side = stack[..., :3]
     if not restrained:
         x = layers.UpSampling2D(2, name="enlarge")(x)
         colour = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="colour")(x)
         return keras.Model(stack, colour, name="completion")
-    gain = layers.Conv2D(3, 3, padding="same", activation="tanh", kernel_initializer="zeros", name="gain")(x)
+    gain = layers.Conv2D(1, 3, padding="same", activation="tanh", kernel_initializer="zeros", name="gain")(x)
     gain = layers.UpSampling2D(STACK_SIZE // gain.shape[1], interpolation="bilinear", name="smooth")(gain)
-    return keras.Model(stack, ops.clip(side * ops.exp(MOST_GAIN * gain), 0.0, 1.0), name="completion")
+    side, cover = stack[..., :3], stack[..., 7:8]
+    changed = side + (side + DARKEST * cover) * ops.expm1(MOST_GAIN * gain)
+    return keras.Model(stack, ops.clip(changed, 0.0, 1.0), name="completion")

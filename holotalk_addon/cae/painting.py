@@ -4,8 +4,11 @@
 What is blended is the change: how much lighter or darker each colour of a picture is than what was drawn
 there. So the texture keeps its own fine detail, and pictures that agree with it leave no trace. Each texel
 takes the change from the pictures that see it, best from straight before it; what none of them sees takes its
-neighbours'. What the photo showed stays as it is, so far as the filling believed it: a little less than the
-network is told.
+neighbours'. What the photo showed stays as it is, so far as the filling believed it.
+
+A network makes mistakes that it shows itself: where the photo shows the truth, every change is one. Photos
+unlike those it learnt from make it darken a whole cheek, say. So what it would change there is taken from its
+change nearby, which is thereby none at the edge of what the photo showed: no seam. And skin may not glow.
 """
 
 from __future__ import annotations
@@ -27,13 +30,17 @@ from ..head.surface import smoothstep
 from ..head.texture import sample_picture
 from ..head.view import View
 from .drawing import DrawnPerson
+from .stacks import DARKEST
 
 _EVERY = 2  # texels of the head, along each side: pictures are much coarser than its texture
 _FACING_FROM, _FACING_FULL = 0.05, 0.75  # cosine of the viewing angle
 _COVERED = 0.9  # of a pixel: others show the ground too
 _TOLERANCE_M = 0.004
-_DARKEST = 0.02  # added to colours 0..1 before logarithms are taken
+_NEARBY = 0.05  # of the picture's side, standard deviation: how far mistakes are taken to reach
+_ENOUGH = 0.05  # share of the surroundings that the photo must show to tell of mistakes
 _LEAST = 0.02  # weight from which a texel's change is its own
+_IN_FACE = 0.5  # of a change: all of it moved real people's likeness by up to 0.03, to and fro
+_SKIN_LIGHTENS = 0.25  # at most, natural logarithm: spots on dark necks came to glow, and it costs nothing
 _MARGIN = 128  # texels beyond the right end of the hair's texture, where u goes on
 
 
@@ -47,6 +54,8 @@ class SidePicture:
     """(S, S, 3) sRGB 0..1 on black."""
     after: NDArray[np.float32]
     """(S, S, 3) sRGB 0..1 on black."""
+    seen: NDArray[np.float32]
+    """(S, S) 0..1: how much of it the photo showed."""
 
 
 def paint_sides(given: CompletionInput, filled: HeadTexture, sides: Sequence[SidePicture]) -> HeadTexture:
@@ -74,15 +83,18 @@ class _Change:
         # What was never learnt, the fading bust, takes its change from above.
         ends = side.drawn.ends() & (side.drawn.hair_cover() < _COVERED)
         covered = (side.drawn.cover() > _COVERED) & ~ends
-        change = np.log((side.after + _DARKEST) / (side.before + _DARKEST))
-        self._colour = padded(change.astype(np.float32), covered)
-        head, hair = side.drawn.head, side.drawn.hair
+        change = np.log((side.after + DARKEST) / (side.before + DARKEST)).astype(np.float32)
+        hair = side.drawn.hair_cover() > 0.5
+        for part in (covered & hair, covered & ~hair):
+            change[part] -= _mistake(change, side.seen * part)[part]
+        self._colour = padded(change, covered)
+        head, strands = side.drawn.head, side.drawn.hair
         fine = head.samples
         depth = np.full(fine**2, np.inf)
         depth[head.sample] = -side.view.to_camera(head.at(side.drawn.model, posed))[:, 2]
-        if hair is not None:
-            solid = hair.rgba()[:, 3] > 0.5
-            depth[hair.sample[solid]] = -side.view.to_camera(hair.points[solid])[:, 2]
+        if strands is not None:
+            solid = strands.rgba()[:, 3] > 0.5
+            depth[strands.sample[solid]] = -side.view.to_camera(strands.points[solid])[:, 2]
         self._depth = depth.reshape(fine, fine)
 
     def at(
@@ -102,6 +114,14 @@ class _Change:
         hidden = -camera[:, 2] > self._depth[cell[:, 1], cell[:, 0]] + _TOLERANCE_M
         colour = sample_picture(self._colour, place, cv2.BORDER_REPLICATE)
         return colour, np.where(hidden, 0.0, weight).astype(np.float32)
+
+
+def _mistake(change: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S, 3) the mean of a change where it is ``known`` to be none, around each pixel; none far off."""
+    sigma = _NEARBY * known.shape[0]
+    near = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
+    mean = cv2.GaussianBlur(change * known[..., None], (0, 0), sigma) / np.maximum(near, 1e-6)
+    return np.asarray(mean * smoothstep(near / _ENOUGH), dtype=np.float32)
 
 
 def _mixed(
@@ -136,12 +156,13 @@ def _on_head(
     side = layout.size // _EVERY
     small = np.zeros((side, side, 4), dtype=np.float32)
     small[row // _EVERY, column // _EVERY] = found
-    change = padded(np.ascontiguousarray(small[..., :3]), small[..., 3] > _LEAST)
+    change = np.minimum(padded(small[..., :3].copy(), small[..., 3] > _LEAST), _SKIN_LIGHTENS)
     change = np.asarray(
         cv2.resize(change, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
     # Not eyes, teeth and mouth; but the gutters between the islands go on with what lies beside them.
     share = 1.0 - filled.seen.ravel()
+    share[layout.texel] *= 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"))
     other = np.ones(len(layout.texel), dtype=bool)
     other[on_skin] = False
     share[layout.texel[other]] = 0.0
@@ -170,6 +191,6 @@ def _changed(
     pixels: NDArray[np.uint8], change: NDArray[np.float32], share: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """(H, W, 4) a texture with a share of a change of its colours."""
-    darkest = np.float32(255.0 * _DARKEST)
+    darkest = np.float32(255.0 * DARKEST)
     colour = (pixels[..., :3] + darkest) * np.exp(change * share[..., None]) - darkest
     return np.concatenate([np.clip(colour + 0.5, 0, 255).astype(np.uint8), pixels[..., 3:]], axis=2)

@@ -25,10 +25,12 @@ STACK_SIZE = 256
 CHANNELS = 9
 """Of a stack: colours of the side (3) and of the front (3), what of the side the photo showed, what of the
 picture head or hair covers, and what hair alone."""
+DARKEST = 0.05
+"""Of full brightness: added to colours before their ratio is taken, so that black can be lightened."""
 WITHOUT = ("structure", "filling", "restraint")
 """Decisions that a training can leave out, to see what they are worth: SSIM and edges in the loss; what
 mirroring and filling has drawn in the stack, where the photo showed nothing (only without restraint, too);
-that the network may shade and tint, but draw nothing of its own."""
+that the network may shade, but draw nothing of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Sides:
     side: NDArray[np.uint8]
     """(K, 256, 256, 3) sRGB on black, completed already by mirroring and filling."""
     seen: NDArray[np.uint8]
-    """(K, 256, 256) how much of it the photo showed."""
+    """(K, 256, 256) how much of it the photo showed, so far as the filling believes it."""
     cover: NDArray[np.uint8]
     """(K, 256, 256) how much of the pixel head or hair covers."""
     hair: NDArray[np.uint8]
@@ -70,6 +72,7 @@ def draw_sides(given: CompletionInput, filled: HeadTexture, drawn: Sequence[Draw
         drawn: the head in each of :func:`side_views`.
     """
     front, *sides = drawn
+    hair_seen = None if given.hair is None else given.hair.seen
 
     def byte(pictures: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
         return (np.clip(np.stack(pictures), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
@@ -77,7 +80,7 @@ def draw_sides(given: CompletionInput, filled: HeadTexture, drawn: Sequence[Draw
     return Sides(
         front=byte([front.picture(filled)])[0],
         side=byte([one.picture(filled) for one in sides]),
-        seen=byte([one.seen(given) for one in sides]),
+        seen=byte([one.seen(filled.seen, hair_seen) for one in sides]),
         cover=byte([one.cover() for one in sides]),
         hair=byte([one.hair_cover() for one in sides]),
     )

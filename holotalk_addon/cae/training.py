@@ -4,7 +4,7 @@
 A run is a folder. After each epoch it holds all that is needed to go on as if nothing had happened:
 ``state.json`` (written last) names the checkpoint with the optimizer's state; ``best.weights.h5`` has the
 weights that did best on held-out people; ``sheets/`` has a picture an epoch, ``logs/`` the curves. The order
-of samples and which of them are mirrored follow from the seed and the epoch's number alone.
+of samples, and how each is varied, follow from the seed and the epoch's number alone.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Samples:
 
     person: NDArray[np.int64]
     """(N,) whom each of them shows."""
-    make: Callable[[NDArray[np.intp], NDArray[np.bool_]], tuple[Any, Any]]
-    """Input and target of (n,) samples, mirrored where the (n,) flags say so."""
+    make: Callable[[NDArray[np.intp], np.random.Generator | None], tuple[Any, Any]]
+    """Input and target of (n,) samples: varied by the generator (mirrored, say); None: as they are."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Task:
     """As Keras takes it."""
     metrics: Sequence[Callable[[], keras.metrics.Metric]]
     training: Samples
-    """What to learn from; the flags are random."""
+    """What to learn from; varied."""
     held_out: Samples
-    """Other people, on whom every epoch is judged; never mirrored."""
+    """Other people, on whom every epoch is judged; never varied."""
     sheet: Callable[[keras.Model], NDArray[np.uint8]]
     """Draws what the network makes of some of them."""
     judge: Callable[[keras.Model], dict[str, float]] = lambda _network: {}
@@ -197,14 +197,13 @@ class Dealt(keras.utils.PyDataset):
     """Samples dealt into batches."""
 
     def __init__(self, samples: Samples, options: TrainingOptions, epoch: int | None) -> None:
-        """``epoch`` counts the shuffles; None keeps order and orientation, for judging."""
+        """``epoch`` counts the shuffles; None keeps samples in order and as they are, for judging."""
         super().__init__()
         self._samples, self._batch, self._seed = samples, options.batch, options.seed
         self._epoch = epoch
         count = len(samples.person)
         self._steps = -(-count // options.batch) if options.steps is None else options.steps
         self._order = np.arange(count)
-        self._mirrored = np.zeros(count, dtype=bool)
         self._deal()
 
     def _deal(self) -> None:
@@ -214,7 +213,6 @@ class Dealt(keras.utils.PyDataset):
         count = len(self._samples.person)
         rounds = -(-self._steps * self._batch // count)
         self._order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
-        self._mirrored = rng.random(len(self._order)) < 0.5
 
     def __len__(self) -> int:
         return self._steps
@@ -222,8 +220,10 @@ class Dealt(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         part = slice(index * self._batch, (index + 1) * self._batch)
         if self._epoch is None:
-            part = slice(part.start, min(part.stop, len(self._samples.person)))
-        return self._samples.make(self._order[part], self._mirrored[part])
+            return self._samples.make(self._order[part], None)
+        return self._samples.make(
+            self._order[part], np.random.default_rng((self._seed, self._epoch, 1 + index))
+        )
 
     def on_epoch_end(self) -> None:
         """Deal anew."""

@@ -186,7 +186,7 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         name="Unseen sides",
         description="How that which the photo does not show is completed",
         items=(
-            ("AUTO", "Automatic", "The best that this version has"),
+            ("AUTO", "Automatic", "The best that this version has: the network"),
             ("CAE", "Network", "What a network expects that has seen many heads from all sides"),
             ("MIRROR", "Mirror and fill", "The other side of the face, and skin and hair from the photo"),
         ),
