@@ -201,6 +201,13 @@ def test_the_photo_stays_and_the_rest_changes(completed):
     np.testing.assert_array_equal(learned.head.hair.vertices, mirrored.head.hair.vertices)
 
 
+def test_heads_are_completed_by_it_unless_asked_otherwise(completed, tools):
+    asked_for_nothing = pipeline.person_from_photo(
+        assets.demo_portrait(), tools, pipeline.Stages(), texture_size=512
+    )
+    np.testing.assert_array_equal(asked_for_nothing.head.texture, completed[1].head.texture)
+
+
 def test_its_pictures_come_along(completed, shown):
     _, learned = completed
     pictures = {picture.name: picture.pixels for picture in learned.pictures}
