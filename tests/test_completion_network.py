@@ -118,7 +118,7 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     on_skin[int(low) :] = False  # the bust fades
     assert on_skin.sum() > 300
     assert on_hair.sum() > 2000
-    assert np.median(change[1][on_hair]) > 0.3
+    assert np.median(change[1][on_hair]) > 0.1
     before = drawn[1].picture(filled)[..., 0]
     lighter = np.median((change[1] / np.maximum(before, 0.1))[on_skin])
     assert 0.2 < lighter < 0.35, "skin may not glow"
@@ -145,11 +145,11 @@ def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, show
     seen = (shown.seen[0] > 200).astype(np.uint8)
     far = cv2.distanceTransform(1 - seen, cv2.DIST_L2, 5)
     unseen = (shown.cover[0] > 250) & (shown.seen[0] < 12) & ~drawn[1].ends()
-    beside = unseen & (far < 8)
+    beside = unseen & (far < 8) & (shown.hair[0] < 5)  # hair begins softly anyway
     behind = unseen & (far > 50)
-    assert beside.sum() > 200
+    assert beside.sum() > 100
     assert behind.sum() > 1000
-    assert np.median(believed[beside]) > 0.15
+    assert np.median(believed[beside]) > 0.08
     assert np.abs(np.median(doubted[beside])) < 0.05
     assert np.median(doubted[behind] / np.maximum(believed[behind], 0.05)) > 0.95
 
@@ -164,15 +164,29 @@ def test_what_fades_is_not_painted(given, filled, drawn, shown):
     assert np.quantile(change, 0.999) <= 3
 
 
-def test_where_two_pictures_meet_they_mix_without_a_seam(given, filled, drawn, shown, redder):
-    """All three sides redden alike: so does everything, evenly, between them too."""
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, redder))
-    hair = given.hair
-    own = (hair.seen < 0.01) & (filled.hair.texture[..., 3] > 200)
-    before = filled.hair.texture[..., 0].astype(float) / 255
-    moved = (painted.hair.texture[..., 0].astype(float) / 255 - before)[own & (before < 0.5)]
-    assert np.quantile(moved, 0.1) > 0.3
-    assert np.quantile(moved, 0.9) < 0.56
+def test_hair_changes_evenly_and_begins_softly(given, filled, drawn, shown):
+    """All three sides are lighter alike: so is everything far from what the photo showed, also where two
+    pictures meet; beside that next to nothing is, and there is no seam.
+    """
+    unseen = 1.0 - shown.seen.astype(np.float32) / 255.0
+    lighter = {
+        name: 0.3 * side / np.float32(255) * share[..., None]
+        for name, side, share in zip(SIDES, shown.side, unseen, strict=True)
+    }
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, lighter))
+    seen, solid = given.hair.seen, filled.hair.texture[..., 3] > 200
+    before, after = (t.hair.texture[..., 1].astype(float) / 255 + stacks.DARKEST for t in (filled, painted))
+    change = np.log(after / before)
+    three = np.concatenate([seen] * 3, axis=1)  # around the head
+    far = cv2.distanceTransform((three < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    far = far[:, seen.shape[1] : 2 * seen.shape[1]] / seen.shape[1]
+    lit = solid & (seen < 0.01) & (before > 0.2) & (before < 0.7)
+    behind, beside = lit & (far > 0.12), lit & (far < 0.015)
+    assert behind.sum() > 10_000
+    assert beside.sum() > 300
+    assert np.quantile(change[behind], 0.1) > 0.15
+    assert np.quantile(change[behind], 0.9) < 0.28
+    assert np.median(change[beside]) < 0.04
 
 
 @pytest.fixture(scope="module")

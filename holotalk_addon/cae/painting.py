@@ -41,6 +41,9 @@ _ENOUGH = 0.05  # share of the surroundings that the photo must show to tell of 
 _LEAST = 0.02  # weight from which a texel's change is its own
 _IN_FACE = 0.5  # of a change: all of it moved real people's likeness by up to 0.03, to and fro
 _SKIN_LIGHTENS = 0.25  # at most, natural logarithm: spots on dark necks came to glow, and it costs nothing
+_HAIR_LIGHTENS = 0.4  # the same: brown hair came to be golden
+_FAR = 0.1  # of the way around: over which hair passes from what the photo showed to what the network says
+_COARSE = 8  # texels
 _MARGIN = 128  # texels beyond the right end of the hair's texture, where u goes on
 
 
@@ -184,7 +187,18 @@ def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) 
     found = np.zeros((rows, columns, 4), dtype=np.float32)
     found[row, column % columns] = _mixed(changes, points, normals)
     change = around(lambda p: padded(np.ascontiguousarray(p[..., :3]), p[..., 3] > _LEAST), found)
-    return _changed(hair.texture, change, 1.0 - seen)
+    change = np.minimum(change, _HAIR_LIGHTENS)
+    return _changed(hair.texture, change, np.minimum(1.0 - seen, _away(seen)))
+
+
+def _away(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) 0 at the hair that the photo showed, 1 where that is far, and smoothly from one to the other."""
+    rows, columns = seen.shape
+    coarse = (columns // _COARSE, rows // _COARSE)
+    small = cv2.resize(seen, coarse, interpolation=cv2.INTER_AREA)
+    far = around(lambda p: cv2.distanceTransform((p < 0.5).astype(np.uint8), cv2.DIST_L2, 5), small)
+    near = np.asarray(smoothstep(far / (_FAR * coarse[0])), dtype=np.float32)
+    return np.asarray(cv2.resize(near, (columns, rows), interpolation=cv2.INTER_LINEAR))
 
 
 def _changed(
