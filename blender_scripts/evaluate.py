@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--complete",
         nargs="+",
         default=["auto"],
-        metavar="NAME",
+        choices=pipeline.COMPLETIONS,
         help="the completions whose likeness is measured; the sheet is drawn of the last",
     )
     options = parser.parse_args(argv)
@@ -101,8 +101,8 @@ def _run(options: argparse.Namespace, sections: Mapping[str, Callable[[pipeline.
         print(f"\n## {name.capitalize()}\n", flush=True)
         if name == "likeness":
             tables = [
-                _likeness(tools, options.sheet if complete == options.complete[-1] else None, complete)
-                for complete in options.complete
+                _likeness(tools, options.sheet if k == len(options.complete) else None, complete)
+                for k, complete in enumerate(options.complete, start=1)
             ]
             for other, table in zip(options.complete[1:], tables[1:], strict=True):
                 print(f"\n{other} for {options.complete[0]}: {likeness_change(tables[0], table)}")
@@ -212,6 +212,8 @@ def likeness_change(
 ) -> str:
     """A line on what another completion does to the (5,) distances at :data:`LIKENESS_YAWS`, by photo."""
     names = [name for name in before if name in after]
+    if not names:
+        return "no portrait counts for both."
     change = np.array([after[name] - before[name] for name in names])[:, 1:]  # not of the front
     groups = {"+-30": change[:, :2], "+-45": change[:, 2:]}
     medians = ", ".join(f"{np.median(part):+.4f} at {name}" for name, part in groups.items())

@@ -18,7 +18,7 @@ from holotalk_addon.head.fill import mirror_and_fill
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = tuple(stacks.SIDE_YAWS)
-RED = np.array([0.5, -0.2, -0.2], np.float32)
+LIGHTER = np.float32(0.4)
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +92,10 @@ def side_pictures(drawn, shown, changes):
 
 
 @pytest.fixture(scope="module")
-def redder(shown):
-    """By the side's name: red, where the photo showed nothing."""
+def lighter(shown):
+    """By the side's name: lighter, where the photo showed nothing."""
     unseen = 1.0 - shown.seen.astype(np.float32) / 255.0
-    return {name: RED * share[..., None] for name, share in zip(SIDES, unseen, strict=True)}
+    return {name: LIGHTER * share[..., None] for name, share in zip(SIDES, unseen, strict=True)}
 
 
 def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
@@ -104,12 +104,12 @@ def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
     np.testing.assert_array_equal(painted.hair.texture, filled.hair.texture)
 
 
-def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown, redder):
-    """A left side that blushes: seen from there, nowhere else, and not where the photo was."""
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": redder["left"]}))
+def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown, lighter):
+    """A left side in the light: seen from there, nowhere else, and not where the photo was."""
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": lighter["left"]}))
     change = [
         (one.picture(painted) - one.picture(filled))[..., 0] for one in drawn
-    ]  # of red, in front, left, right, back
+    ]  # of red light, in front, left, right, back
     masks = [shown.cover[k] > 250 for k in range(3)]
     unseen = [mask & (shown.seen[k] < 12) for k, mask in enumerate(masks)]
     on_skin = unseen[0] & (shown.hair[0] < 5)
@@ -131,16 +131,16 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     np.testing.assert_array_equal(painted.pixels[seen], filled.pixels[seen])
 
 
-def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, shown, redder):
-    """A whole side turns red, and with it what the photo showed otherwise: then beside that all is doubtful,
+def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, shown, lighter):
+    """A whole side is lighter, and with it what the photo showed otherwise: then beside that all is doubtful,
     and there is no seam; far from it nothing tells against it.
     """
-    all_red = side_pictures(drawn, shown, {"left": RED})
-    partly = side_pictures(drawn, shown, {"left": redder["left"]})
+    whole = side_pictures(drawn, shown, {"left": LIGHTER})
+    partly = side_pictures(drawn, shown, {"left": lighter["left"]})
     before = drawn[1].picture(filled)
     believed, doubted = (
         (drawn[1].picture(painting.paint_sides(given, filled, sides)) - before)[..., 0]
-        for sides in (partly, all_red)
+        for sides in (partly, whole)
     )
     seen = (shown.seen[0] > 200).astype(np.uint8)
     far = cv2.distanceTransform(1 - seen, cv2.DIST_L2, 5)
@@ -158,7 +158,7 @@ def test_what_fades_is_not_painted(given, filled, drawn, shown):
     """The network has learnt nothing about the end of the bust: a change there alone is none."""
     ends = [one.ends() & (one.hair_cover() < 0.9) for one in drawn[1:]]
     assert all(end.sum() > 200 for end in ends)
-    changes = {name: RED * end[..., None] for name, end in zip(SIDES, ends, strict=True)}
+    changes = {name: LIGHTER * end[..., None] for name, end in zip(SIDES, ends, strict=True)}
     painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
     change = np.abs(painted.pixels[..., :3].astype(int) - filled.pixels[..., :3])
     assert np.quantile(change, 0.999) <= 3
@@ -169,11 +169,11 @@ def test_hair_changes_evenly_and_begins_softly(given, filled, drawn, shown):
     pictures meet; beside that next to nothing is, and there is no seam.
     """
     unseen = 1.0 - shown.seen.astype(np.float32) / 255.0
-    lighter = {
+    by_a_third = {
         name: 0.3 * side / np.float32(255) * share[..., None]
         for name, side, share in zip(SIDES, shown.side, unseen, strict=True)
     }
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, lighter))
+    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, by_a_third))
     seen, solid = given.hair.seen, filled.hair.texture[..., 3] > 200
     before, after = (t.hair.texture[..., 1].astype(float) / 255 + stacks.DARKEST for t in (filled, painted))
     change = np.log(after / before)
@@ -187,6 +187,34 @@ def test_hair_changes_evenly_and_begins_softly(given, filled, drawn, shown):
     assert np.quantile(change[behind], 0.1) > 0.15
     assert np.quantile(change[behind], 0.9) < 0.28
     assert np.median(change[beside]) < 0.04
+
+
+def test_the_soft_beginning_goes_all_around_the_head():
+    """Also for hair that was seen from the side: no step where the texture ends, or anywhere else."""
+    seen = np.zeros((512, 1024), np.float32)
+    assert (painting._away(seen) == 1).all()
+    assert (painting._away(1 - seen) == 0).all()
+    seen[100:400, 640:980] = 1
+    share = painting._away(seen)
+    assert (share[seen == 1].mean(), share[250, 300]) == (pytest.approx(0, abs=0.01), 1)
+    steps = np.abs(np.diff(share, axis=1))
+    assert np.abs(share[:, 0] - share[:, -1]).max() <= steps.max() < 0.03
+
+
+def test_painting_keeps_colours(given, filled, drawn, shown):
+    """A picture that is redder, or too bright to have its colour, makes lighter, and redder nothing."""
+    red = {name: np.array([0.5, 0.0, 0.0], np.float32) for name in SIDES}
+    for changes in (red, dict.fromkeys(SIDES, np.float32(-0.1))):
+        painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+        for before, after in (
+            (filled.pixels, painted.pixels),
+            (filled.hair.texture, painted.hair.texture),
+        ):
+            clear = (before[..., :3].min(axis=-1) > 40) & (after[..., :3].max(axis=-1) < 250)
+            clear &= after[..., :3].min(axis=-1) > 40
+            was, now = (t[clear][:, :3].astype(float) / t[clear][:, 1:2] for t in (before, after))
+            assert np.abs(before.astype(int) - after)[clear].mean() > 0.5
+            assert np.abs(now - was).max() < 0.05
 
 
 @pytest.fixture(scope="module")

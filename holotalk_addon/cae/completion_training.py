@@ -33,7 +33,8 @@ _SSIM_STEP = 4
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 _SHEET_PEOPLE = 6
 _TINT, _LIGHT, _TONE = 0.06, 0.10, 0.10
-"""Standard deviations, natural logarithm: of each colour's light, of all light, of the exponent after it."""
+"""Standard deviations, natural logarithm: of each colour's light, of all light, of the exponent after it; on
+top of what :func:`.stack_data.as_photographed` has done to each person once."""
 
 
 @keras.saving.register_keras_serializable(package="holotalk")

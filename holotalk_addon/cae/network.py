@@ -32,7 +32,7 @@ PARAMETERS = 8_970_753
 LEVELS = (24, 48, 96, 144, 192)
 """Filters of our network at 128, 64, 32, 16 and 8 pixels."""
 MOST_GAIN = 1.0
-"""Natural logarithm: 2.7 times the light, or that part of it."""
+"""Natural logarithm: 2.7 times the light and :data:`.stacks.DARKEST`, or that part of them."""
 
 
 def holotalk_autoencoder() -> keras.Model:
@@ -63,7 +63,7 @@ def completion_network(levels: Sequence[int] = LEVELS, restrained: bool = True) 
     A U-Net (Ronneberger et al. 2015) that stops at an eighth of the resolution: for every block of eight by
     eight pixels it says by how much what mirroring and filling has drawn there is lighter or darker in truth,
     at most :data:`MOST_GAIN`. So it shades, and the person's own hair and skin stay hair and skin, with all
-    their detail and in their own colours. It begins with no change at all.
+    their detail; nearly in their own colours, which painting keeps. It begins with no change at all.
 
     Args:
         levels: filters at half the resolution, a quarter, and so on.

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of a head's sides, blended back into the textures of the head and of its hair.
 
-What is blended is the change: how much lighter or darker each colour of a picture is than what was drawn
-there. So the texture keeps its own fine detail, and pictures that agree with it leave no trace. Each texel
-takes the change from the pictures that see it, best from straight before it; what none of them sees takes its
-neighbours'. What the photo showed stays as it is, so far as the filling believed it.
+What is blended is the change: how much lighter or darker a picture is than what was drawn there. So the
+texture keeps its own fine detail and its own colours, and pictures that agree with it leave no trace. Each
+texel takes the change from the pictures that see it, best from straight before it; what none of them sees
+takes its neighbours'. What the photo showed stays as it is: of the skin so far as the filling believed it.
 
 A network makes mistakes that it shows itself: where the photo shows the truth, every change is one. Photos
 unlike those it learnt from make it darken a whole cheek, say. So what it would change there is taken from its
-change nearby, which is thereby none at the edge of what the photo showed: no seam. And skin may not glow.
+change close by, which is thereby none at the edge of what the photo showed: no seam. Hair passes from the one
+to the other more softly still. The face takes half of its change, and neither skin nor hair lightens much.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import padded
+from ..head.hair import luminance
 from ..head.hair_rays import around
 from ..head.head import Hair
 from ..head.morphable_model import corner_uvs, triangulate, vertex_normals
@@ -40,7 +42,7 @@ _NEARBY = 0.05  # of the picture's side, standard deviation: how far mistakes ar
 _ENOUGH = 0.05  # share of the surroundings that the photo must show to tell of mistakes
 _LEAST = 0.02  # weight from which a texel's change is its own
 _IN_FACE = 0.5  # of a change: all of it moved real people's likeness by up to 0.03, to and fro
-_SKIN_LIGHTENS = 0.25  # at most, natural logarithm: spots on dark necks came to glow, and it costs nothing
+_SKIN_LIGHTENS = 0.25  # at most, natural logarithm: spots on dark necks came to glow
 _HAIR_LIGHTENS = 0.4  # the same: brown hair came to be golden
 _FAR = 0.1  # of the way around: over which hair passes from what the photo showed to what the network says
 _COARSE = 8  # texels
@@ -86,24 +88,25 @@ class _Change:
         # What was never learnt, the fading bust, takes its change from above.
         ends = side.drawn.ends() & (side.drawn.hair_cover() < _COVERED)
         covered = (side.drawn.cover() > _COVERED) & ~ends
-        change = np.log((side.after + DARKEST) / (side.before + DARKEST)).astype(np.float32)
-        hair = side.drawn.hair_cover() > 0.5
-        for part in (covered & hair, covered & ~hair):
+        after, before = luminance(side.after), luminance(side.before)
+        change = np.log((after + DARKEST) / (before + DARKEST)).astype(np.float32)
+        on_hair = side.drawn.hair_cover() > 0.5
+        for part in (covered & on_hair, covered & ~on_hair):
             change[part] -= _mistake(change, side.seen * part)[part]
-        self._colour = padded(change, covered)
-        head, strands = side.drawn.head, side.drawn.hair
+        self._change = padded(change, covered)
+        head, hair = side.drawn.head, side.drawn.hair
         fine = head.samples
         depth = np.full(fine**2, np.inf)
         depth[head.sample] = -side.view.to_camera(head.at(side.drawn.model, posed))[:, 2]
-        if strands is not None:
-            solid = strands.rgba()[:, 3] > 0.5
-            depth[strands.sample[solid]] = -side.view.to_camera(strands.points[solid])[:, 2]
+        if hair is not None:
+            solid = hair.rgba()[:, 3] > 0.5
+            depth[hair.sample[solid]] = -side.view.to_camera(hair.points[solid])[:, 2]
         self._depth = depth.reshape(fine, fine)
 
     def at(
         self, points: NDArray[np.floating], normals: NDArray[np.floating]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(N, 3) the change, in natural logarithms, and (N,) its weight at (N, 3) points (metres, head axes)
+        """(N,) the change, in natural logarithms, and (N,) its weight at (N, 3) points (metres, head axes)
         of a surface with these normals.
         """
         camera = self._view.to_camera(points)
@@ -115,28 +118,28 @@ class _Change:
         fine = self._depth.shape[0]
         cell = np.clip((place * (fine / self._view.size)).astype(np.intp), 0, fine - 1)
         hidden = -camera[:, 2] > self._depth[cell[:, 1], cell[:, 0]] + _TOLERANCE_M
-        colour = sample_picture(self._colour, place, cv2.BORDER_REPLICATE)
-        return colour, np.where(hidden, 0.0, weight).astype(np.float32)
+        change = sample_picture(self._change, place, cv2.BORDER_REPLICATE)
+        return change, np.where(hidden, 0.0, weight).astype(np.float32)
 
 
 def _mistake(change: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, S, 3) the mean of a change where it is ``known`` to be none, around each pixel; none far off."""
+    """(S, S) the mean of a change where it is ``known`` to be none, around each pixel; none far off."""
     sigma = _NEARBY * known.shape[0]
-    near = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
-    mean = cv2.GaussianBlur(change * known[..., None], (0, 0), sigma) / np.maximum(near, 1e-6)
-    return np.asarray(mean * smoothstep(near / _ENOUGH), dtype=np.float32)
+    nearby = cv2.GaussianBlur(known, (0, 0), sigma)
+    mean = cv2.GaussianBlur(change * known, (0, 0), sigma) / np.maximum(nearby, 1e-6)
+    return np.asarray(mean * smoothstep(nearby / _ENOUGH), dtype=np.float32)
 
 
 def _mixed(
     changes: Sequence[_Change], points: NDArray[np.floating], normals: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """(N, 4) the mean change at (N, 3) points, and how much all pictures weigh there."""
-    total = np.zeros((len(points), 4), dtype=np.float32)
-    for change in changes:
-        colour, weight = change.at(points, normals)
-        total[:, :3] += colour * weight[:, None]
-        total[:, 3] += weight
-    total[:, :3] /= np.maximum(total[:, 3:], 1e-6)
+    """(N, 2) the mean change at (N, 3) points, and how much all pictures weigh there."""
+    total = np.zeros((len(points), 2), dtype=np.float32)
+    for one in changes:
+        change, weight = one.at(points, normals)
+        total[:, 0] += change * weight
+        total[:, 1] += weight
+    total[:, 0] /= np.maximum(total[:, 1], 1e-6)
     return total
 
 
@@ -157,19 +160,18 @@ def _on_head(
         changes, layout.interpolate(model, posed, chosen), layout.interpolate(model, normals, chosen)
     )
     side = layout.size // _EVERY
-    small = np.zeros((side, side, 4), dtype=np.float32)
+    small = np.zeros((side, side, 2), dtype=np.float32)
     small[row // _EVERY, column // _EVERY] = found
-    change = np.minimum(padded(small[..., :3].copy(), small[..., 3] > _LEAST), _SKIN_LIGHTENS)
+    change = np.minimum(padded(small[..., 0].copy(), small[..., 1] > _LEAST), _SKIN_LIGHTENS)
     change = np.asarray(
         cv2.resize(change, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
     # Not eyes, teeth and mouth; but the gutters between the islands go on with what lies beside them.
-    share = 1.0 - filled.seen.ravel()
-    share[layout.texel] *= 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"))
-    other = np.ones(len(layout.texel), dtype=bool)
-    other[on_skin] = False
-    share[layout.texel[other]] = 0.0
-    return _changed(filled.pixels, change, share.reshape(filled.seen.shape))
+    believed = np.zeros(len(layout.texel), dtype=np.float32)
+    believed[on_skin] = 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"), on_skin)
+    inside = layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0
+    share = padded(layout.picture(believed), inside) * (1.0 - filled.seen)
+    return _changed(filled.pixels, change, share)
 
 
 def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) -> NDArray[np.uint8]:
@@ -184,9 +186,9 @@ def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) 
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
     normals = np.einsum("nc,ncd->nd", weights, vertex_normals(hair.vertices, triangles)[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
-    found = np.zeros((rows, columns, 4), dtype=np.float32)
+    found = np.zeros((rows, columns, 2), dtype=np.float32)
     found[row, column % columns] = _mixed(changes, points, normals)
-    change = around(lambda p: padded(np.ascontiguousarray(p[..., :3]), p[..., 3] > _LEAST), found)
+    change = around(lambda p: padded(p[..., 0].copy(), p[..., 1] > _LEAST), found)
     change = np.minimum(change, _HAIR_LIGHTENS)
     return _changed(hair.texture, change, np.minimum(1.0 - seen, _away(seen)))
 
@@ -194,17 +196,24 @@ def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) 
 def _away(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W) 0 at the hair that the photo showed, 1 where that is far, and smoothly from one to the other."""
     rows, columns = seen.shape
-    coarse = (columns // _COARSE, rows // _COARSE)
+    coarse = (columns // _COARSE, max(1, rows // _COARSE))
     small = cv2.resize(seen, coarse, interpolation=cv2.INTER_AREA)
-    far = around(lambda p: cv2.distanceTransform((p < 0.5).astype(np.uint8), cv2.DIST_L2, 5), small)
-    near = np.asarray(smoothstep(far / (_FAR * coarse[0])), dtype=np.float32)
-    return np.asarray(cv2.resize(near, (columns, rows), interpolation=cv2.INTER_LINEAR))
+    distance = around(lambda p: cv2.distanceTransform((p < 0.5).astype(np.uint8), cv2.DIST_L2, 5), small)
+    share = np.asarray(smoothstep(distance / (_FAR * coarse[0])), dtype=np.float32)
+    # Enlarged with its neighbours on either side: the last column goes on with the first.
+    thrice = cv2.resize(
+        np.concatenate([share] * 3, axis=1), (3 * columns, rows), interpolation=cv2.INTER_LINEAR
+    )
+    return np.ascontiguousarray(thrice[:, columns : 2 * columns])
 
 
 def _changed(
     pixels: NDArray[np.uint8], change: NDArray[np.float32], share: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """(H, W, 4) a texture with a share of a change of its colours."""
+    """(H, W, 4) a texture with an (H, W) share of an (H, W) change of its light; its colours stay."""
     darkest = np.float32(255.0 * DARKEST)
-    colour = (pixels[..., :3] + darkest) * np.exp(change * share[..., None]) - darkest
+    colour = pixels[..., :3].astype(np.float32)
+    light = np.maximum(luminance(colour), 1.0)
+    wanted = np.maximum((light + darkest) * np.exp(change * share) - darkest, 0.0)
+    colour *= (wanted / light)[..., None]
     return np.concatenate([np.clip(colour + 0.5, 0, 255).astype(np.uint8), pixels[..., 3:]], axis=2)

@@ -267,10 +267,13 @@ def _weighted_median(
 
 
 def padded(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Grow the islands outward, so that filtering at their rims finds no foreign colour.
+    """Grow the islands of an (H, W) or (H, W, C) picture outward, so that filtering at their rims finds no
+    foreign colour.
 
     Push-pull: averages of what is inside at ever coarser scales fill what is outside.
     """
+    if picture.ndim == 2:  # OpenCV takes one channel from a picture of one channel
+        return padded(np.stack([picture, picture], axis=-1), inside)[..., 0]
     levels: list[tuple[NDArray[Any], NDArray[Any]]] = [
         (picture * inside[..., None], inside.astype(np.float32))
     ]
