@@ -95,10 +95,8 @@ class DrawnHead:
 class DrawnHair:
     """What a view shows of the hair: its samples, N of them."""
 
-    size: int
-    """Pixels of the picture's side."""
     sample: NDArray[np.int64]
-    """(N,) flat index into the (size * 2) squared samples."""
+    """(N,) flat index into the samples, as :attr:`DrawnHead.sample`."""
     points: NDArray[np.float64]
     """(N, 3) metres, head axes."""
     texel: NDArray[np.int64]
@@ -146,7 +144,7 @@ class DrawnPerson:
         skin = self.head.sampled(self.model, texture.pixels)[:, :3]
         skin = skin * self.head.at(self.model, self.model.fade[:, None]).astype(np.float32)
         if texture.hair is None or self.hair is None:
-            return np.clip(_averaged(self.head.size, self.head.sample, skin), 0.0, 1.0)
+            return np.clip(self._together(skin, None), 0.0, 1.0)
         hair = replace(self.hair, texture=texture.hair.texture).rgba()
         return np.clip(self._together(skin, hair[:, :3]), 0.0, 1.0)
 
@@ -172,7 +170,7 @@ class DrawnPerson:
         if hair is not None and self.hair is not None:
             samples[self.hair.sample] *= 1.0 - self.hair.rgba()[:, 3:]
             samples[self.hair.sample] += hair
-        return _pixels(self.head.size, samples)
+        return _means(self.head.size, samples)
 
 
 def draw_person(model: HeadModel, posed: NDArray[np.floating], hair: Hair | None, view: View) -> DrawnPerson:
@@ -193,10 +191,10 @@ def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32
     """(size, size, C) picture of (N, C) values at samples; 0 at all others."""
     picture = np.zeros(((size * _SAMPLES) ** 2, values.shape[1]), dtype=np.float32)
     picture[sample] = values
-    return _pixels(size, picture)
+    return _means(size, picture)
 
 
-def _pixels(size: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def _means(size: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """(size, size, C) the mean of each pixel's samples, of all (size * size * 4, C) of them."""
     return np.asarray(samples.reshape(size, _SAMPLES, size, _SAMPLES, -1).mean(axis=(1, 3)))
 
@@ -250,7 +248,7 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
     column = (uv[:, 0] * columns).astype(int) % columns
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[triangles[triangle]].astype(float))
-    return DrawnHair(view.size, sample, points, row * columns + column, hair.texture)
+    return DrawnHair(sample, points, row * columns + column, hair.texture)
 
 
 def _fine(view: View) -> View:
