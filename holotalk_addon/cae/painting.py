@@ -34,7 +34,7 @@ from ..head.view import View
 from .drawing import DrawnPerson
 from .stacks import DARKEST
 
-_EVERY = 2  # texels of the head, along each side: pictures are much coarser than its texture
+_EVERY = 4  # texels of the head, along each side: pictures are much coarser than its texture
 _FACING_FROM, _FACING_FULL = 0.05, 0.75  # cosine of the viewing angle
 _COVERED = 0.9  # of a pixel: others show the ground too
 _TOLERANCE_M = 0.004
@@ -161,17 +161,19 @@ def _on_head(
     )
     side = layout.size // _EVERY
     small = np.zeros((side, side, 2), dtype=np.float32)
+    found[:, 0] = np.minimum(found[:, 0], _SKIN_LIGHTENS)
+    found[:, 0] *= 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"), chosen)
     small[row // _EVERY, column // _EVERY] = found
-    change = np.minimum(padded(small[..., 0].copy(), small[..., 1] > _LEAST), _SKIN_LIGHTENS)
+    change = padded(small[..., 0].copy(), small[..., 1] > _LEAST)
     change = np.asarray(
         cv2.resize(change, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
     )
     # Not eyes, teeth and mouth; but the gutters between the islands go on with what lies beside them.
-    believed = np.zeros(len(layout.texel), dtype=np.float32)
-    believed[on_skin] = 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"), on_skin)
-    inside = layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0
-    share = padded(layout.picture(believed), inside) * (1.0 - filled.seen)
-    return _changed(filled.pixels, change, share)
+    share = 1.0 - filled.seen.ravel()
+    other = np.ones(len(layout.texel), dtype=bool)
+    other[on_skin] = False
+    share[layout.texel[other]] = 0.0
+    return _changed(filled.pixels, change, share.reshape(filled.seen.shape))
 
 
 def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) -> NDArray[np.uint8]:
