@@ -45,15 +45,15 @@ if TYPE_CHECKING:
     from ..pipeline import Tell
 
 GENERATE_SHARES = {
-    LOADING: 0.12,
+    LOADING: 0.10,
     "Reading the photo": 0.02,
-    "Finding the face": 0.08,
+    "Finding the face": 0.07,
     "Separating the person": 0.01,
     "Fitting the head": 0.02,
     "Meeting the outline": 0.02,
-    "Projecting the photo": 0.15,
-    "Growing the hair": 0.11,
-    "Completing the head": 0.47,
+    "Projecting the photo": 0.13,
+    "Growing the hair": 0.10,
+    "Completing the head": 0.53,
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
