@@ -35,6 +35,8 @@ from holotalk_addon.outputs import replacing
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "holotalk_addon"
 MANIFEST = "blender_manifest.toml"
+BASELINE = "holotalk"
+"""Name of HOLOTALK's network among the weights: 18 MB that only comparisons need."""
 LARGEST = 250_000_000
 """Bytes a zip may have."""
 
@@ -395,10 +397,12 @@ def _makehuman() -> Path:
 
 
 def _weights() -> Iterator[Entry]:
-    """The weights trained by this project that LiteRT runs, with their cards."""
+    """The weights trained by this project that LiteRT runs, with their cards; not the baseline's, which the
+    add-on does not offer.
+    """
     folder = ROOT / "model_weights"
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".tflite", ".md"):
+        if path.suffix in (".tflite", ".md") and path.stem != BASELINE:
             yield _entry(f"model_weights/{path.name}", path)
 
 

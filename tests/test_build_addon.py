@@ -354,7 +354,8 @@ def test_a_python_without_the_packages_says_what_to_run(tmp_path):
 def test_the_weights_that_litert_runs_are_inside_with_their_cards(build_addon, tmp_path, monkeypatch):
     folder = tmp_path / "model_weights"
     folder.mkdir()
-    for name in ("README.md", "net.md", "net.tflite", "net.keras", ".notes"):
+    baseline = ("holotalk.md", "holotalk.tflite")  # offered by no button
+    for name in ("README.md", "net.md", "net.tflite", "net.keras", ".notes", *baseline):
         (folder / name).write_bytes(b"anything")
     monkeypatch.setattr(build_addon, "ROOT", tmp_path)
     names = ["README.md", "net.md", "net.tflite"]

@@ -17,9 +17,10 @@ def given(tools, demo_person):
 
 
 @pytest.fixture(scope="module")
-def hair(demo_person):
-    assert demo_person.head.hair is not None
-    return demo_person.head.hair
+def hair(given):
+    """As it grows; the completion of the head shades it afterwards."""
+    assert given.hair is not None
+    return given.hair.hair
 
 
 def texels(hair):
