@@ -209,7 +209,13 @@ def _add_render_data(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the pictures; full: default 256")
     parser.add_argument("--seed", type=int, default=0, help="decides who the people are, default 0")
-    parser.add_argument("--yaws", type=float, nargs="+", metavar="DEGREES", help="views of the preset full")
+    parser.add_argument(
+        "--yaws",
+        type=float,
+        nargs="*",
+        metavar="DEGREES",
+        help="views of the preset full; without degrees: the photo alone",
+    )
     parser.add_argument(
         "--first-person",
         type=int,

@@ -27,7 +27,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .face import Face, FaceModels, Photo
+    from .face import Face, FaceModels, ParsingNetwork, Photo
     from .head.completion import Completion, CompletionInput, NamedPicture
     from .head.fitting import HeadFit
     from .head.head import Head
@@ -74,6 +74,7 @@ class Tools:
 
     model: HeadModel
     faces: FaceModels
+    parsing: ParsingNetwork
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,18 @@ class Person:
 
 
 def load_tools() -> Tools:
-    """Load the head model (compiled on first use) and the face networks.
+    """Load the head model (compiled on first use), the face networks and ours that parses.
 
     Raises:
         AssetError: something has not been fetched yet, or is damaged.
     """
-    from .face import FaceModels
+    from .face import FaceModels, ParsingNetwork
     from .head.compile_model import ensure_model
     from .head.morphable_model import load_model
 
     model = load_model(ensure_model())
-    return Tools(model, FaceModels.load(assets.find, model.canonical_mesh468))
+    faces = FaceModels.load(assets.find, model.canonical_mesh468)
+    return Tools(model, faces, ParsingNetwork(trained_weights("parsing.tflite")))
 
 
 def completion(name: str, weights: Path | None = None) -> Completion:
@@ -235,8 +237,8 @@ def completion_input(
         faces = tuple(find_faces(photo, tools.faces, progress))
         face = pick_face(faces, face_number)
     with stages.stage("Separating the person"):
-        others = [other for other in faces if other is not face]
-        person = person_mask(photo, face, tools.faces, others)
+        parsing = tools.parsing(photo.pixels, face.mesh)
+        person = person_mask(photo, parsing, face.mesh)
     with stages.stage("Fitting the head"):
         camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
@@ -245,7 +247,7 @@ def completion_input(
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked)
+    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, parsing)
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return faces, face, given

@@ -108,7 +108,7 @@ def make_order(
         preset: one of :data:`.cae.shards.PRESETS`.
         seed: decides who the people are.
         size: pixels a side; None for the preset's own.
-        yaws: degrees of the views; None for the preset's own.
+        yaws: degrees of the views; none of the preset ``full``: the photo alone; None for the preset's own.
         first_person: number of the first one; from :data:`.cae.shards.HELD_OUT_FROM` on they are held out.
 
     Raises:
@@ -130,7 +130,7 @@ def make_order(
     if not SIZES[0] <= size <= SIZES[1]:
         raise OptionError(f"Pictures of {size} pixels cannot be rendered: choose {SIZES[0]} to {SIZES[1]}.")
     asked = FULL_YAWS if asked is None else asked
-    if not asked or not all(abs(yaw) <= 360 for yaw in asked) or len(set(asked)) != len(asked):
+    if not all(abs(yaw) <= 360 for yaw in asked) or len(set(asked)) != len(asked):
         raise OptionError("The yaws are degrees from -360 to 360, each named once.")
     return Order(preset, seed, size, asked, first_person)
 
@@ -224,7 +224,7 @@ class PhotoSession:
             for picture, view in zip(pictures, [*views, photo], strict=True)
         ]
         seen, taken = rows[:-1], rows[-1]
-        arrays = {name: np.stack([row[name] for row in seen])[None] for name in taken}
+        arrays = {name: np.stack([row[name] for row in seen])[None] for name in taken if seen}
         arrays |= {f"photo_{name}": value[None] for name, value in taken.items()}
         points = self.model.landmarks(person.head.posed_vertices())
         arrays |= {
@@ -578,7 +578,9 @@ def contact_sheet(data: TrainingData) -> NDArray[np.uint8]:
     wanted = set(np.unique(np.linspace(0, people - 1, SHEET_PEOPLE).astype(int)).tolist())
     strips: list[NDArray[np.uint8]] = []
     last = -1
-    names = ["person", "front", "side"] if data.card.preset == "holotalk" else ["person", "photo", "colour"]
+    names = ["person", "front", "side"] if data.card.preset == "holotalk" else ["person", "photo"]
+    if data.card.preset == "full" and data.card.yaws:
+        names.append("colour")
     for arrays in data.shards(names):
         for i, person in enumerate(arrays["person"].tolist()):
             if person != last and person - data.card.first_person in wanted:
@@ -600,7 +602,7 @@ def _strip(arrays: Mapping[str, NDArray[Any]], i: int, card: Card) -> NDArray[np
         pictures = [np.repeat(picture[..., None], 3, axis=2) for picture in grey]
     else:
         pictures = [arrays["photo"][i]]
-        for yaw in (0.0, -90.0, 180.0):
+        for yaw in (0.0, -90.0, 180.0) if card.yaws else ():
             view = int(np.argmin([abs(y - yaw) for y in card.yaws]))
             colour = arrays["colour"][i, view].astype(np.float32)
             pictures.append((colour[..., :3] * colour[..., 3:] / 255.0).astype(np.uint8))

@@ -43,6 +43,11 @@ class TrainingOptions:
     steps: int | None = None
     """Steps an epoch; None: once through the data."""
     seed: int = 0
+    workers: int = 1
+    """Processes that make samples; 1: this one."""
+    cosine: bool = False
+    """The learning rate falls along a half cosine over all epochs (Loshchilov & Hutter 2017), instead of by
+    what has been reached."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def train(
         )
     keeper = _Keeper(run, state, options, task, say)
     callbacks: list[keras.callbacks.Callback] = [keeper]
-    if find_spec("tensorboard"):
+    if find_spec("tensorboard") and find_spec("tensorflow"):  # whose summaries Keras writes
         callbacks.append(keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False))
     network.fit(
         Dealt(task.training, options, state.epoch),
@@ -198,7 +203,10 @@ class Dealt(keras.utils.PyDataset):
 
     def __init__(self, samples: Samples, options: TrainingOptions, epoch: int | None) -> None:
         """``epoch`` counts the shuffles; None keeps samples in order and as they are, for judging."""
-        super().__init__()
+        several = options.workers > 1 and epoch is not None
+        super().__init__(
+            workers=options.workers if several else 1, use_multiprocessing=several, max_queue_size=32
+        )
         self._samples, self._batch, self._seed = samples, options.batch, options.seed
         self._epoch = epoch
         count = len(samples.person)
@@ -260,7 +268,12 @@ class _Keeper(keras.callbacks.Callback):
             beside.replace(self._run / BEST)
         best_epoch = epoch + 1 if better else state.best_epoch
         waited = epoch + 1 - best_epoch
-        if waited and waited % 2 == 0:
+        if self._options.cosine:
+            done = (epoch + 1) / self._options.epochs
+            network.optimizer.learning_rate.assign(
+                0.5 * self._options.learning_rate * (1.0 + np.cos(np.pi * min(done, 0.97)))
+            )
+        elif waited and waited % 2 == 0:
             network.optimizer.learning_rate.assign(0.5 * row["learning_rate"])
         checkpoint = f"epoch_{epoch + 1:04d}.keras"  # network and optimizer
         with replacing(self._run / checkpoint) as beside:

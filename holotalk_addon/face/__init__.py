@@ -4,7 +4,8 @@
     photo = read_photo("portrait.jpg")
     models = FaceModels.load(find_asset, canonical_mesh)
     face = pick_face(find_faces(photo, models), 1)
-    mask = person_mask(photo, face, models)
+    parsing = network(photo.pixels, face.mesh)
+    mask = person_mask(photo, parsing, face.mesh)
 
 Importing this package imports none of Pillow, OpenCV, dlib and LiteRT: the names below are looked up
 in their modules when they are first used.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .mask import person_mask
     from .mesh import mesh_on_crop
     from .networks import FaceModels, Network
+    from .parsing import Parsing, ParsingNetwork
     from .photo import Photo, photo_from_pixels, read_photo
     from .pose import angles_from_rotation, pose_six_points, rotation_from_angles
 
@@ -28,6 +30,8 @@ __all__ = [
     "Face",
     "FaceModels",
     "Network",
+    "Parsing",
+    "ParsingNetwork",
     "Photo",
     "angles_from_rotation",
     "find_faces",
@@ -45,6 +49,8 @@ _HOMES = {
     "Face": "find",
     "FaceModels": "networks",
     "Network": "networks",
+    "Parsing": "parsing",
+    "ParsingNetwork": "parsing",
     "Photo": "photo",
     "angles_from_rotation": "pose",
     "find_faces": "find",

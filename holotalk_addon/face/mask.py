@@ -1,112 +1,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pixels are the person: MediaPipe Selfie Segmentation, sharpened against the photo."""
+"""Which pixels of the photo are the person: what the parsing network says, sharpened against the photo."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .find import Face
-from .mesh import crop_square
-from .networks import FaceModels
+from .parsing import PERSON, SIDE, Parsing
 from .photo import Photo
 
-CROPS_PER_FACE = (2.6, 2.2, 3.2)
-"""Sides of the network's crops over the face's height (points of the mesh); their mean is taken. The first
-is the extent of the result: head, hair and shoulders. What one crop takes for person in the ground
-(a dashboard, a spike of dark wall above dark hair) the others mostly do not."""
-
-CROP_DROP = 0.1
-"""How far the middle of the crops lies below the middle of the face, in face heights."""
-
 FILTER_SIDE = 768
-"""Pixels of the crop at which the guided filter's coefficients are found: they are smooth, so nothing
-is lost (He & Sun 2015, Fast Guided Filter, arXiv:1505.00996), and a 3000-px crop takes 0.2 s, not 3."""
+"""Pixels of the square at which the guided filter's coefficients are found: they are smooth, so nothing
+is lost (He & Sun 2015, Fast Guided Filter, arXiv:1505.00996), and a 3000-px square takes 0.2 s, not 3."""
 
-FILTER_RADIUS = 12
-"""Pixels at that size: the width of the network's own soft edge."""
+FILTER_RADIUS = 2 * FILTER_SIDE // SIDE
+"""Pixels at that size: two of the network's, the width of its own soft edge."""
 
 FILTER_EPSILON = 1e-3
 """Variance of the guide (0..1) below which a window counts as flat: about 3 % of the full range."""
 
 
-def person_mask(
-    photo: Photo, face: Face, models: FaceModels, others: Sequence[Face] = ()
-) -> NDArray[np.float32]:
-    """(H, W) float32, 0 ground .. 1 person, for one face of a photo; 0 outside the head's surroundings, and
-    where one of the ``others`` is nearer, in face heights.
+def person_mask(photo: Photo, parsing: Parsing, mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(H, W) float32, 0 ground .. 1 person, for one face of a photo; 0 outside the square that was parsed.
 
     The network works at 256 pixels; its soft edge is moved on to the photo's own by a guided filter (He,
     Sun & Tang 2010). Scraps that do not hang together with the face are dropped, and where the file has an
     alpha channel, what it calls transparent is ground.
+
+    Args:
+        photo: the photo.
+        parsing: what its pixels show around the face.
+        mesh: (468, 3) the face, pixels.
     """
-    x, y, width, height = (float(v) for v in face.box)
-    tall = max(width, height)
-    centre = np.array([x + width / 2.0, y + height / 2.0 + CROP_DROP * tall])
-    side = CROPS_PER_FACE[0] * tall
     out = np.zeros((photo.height, photo.width), dtype=np.float32)
-    left, top = (max(0, int(np.floor(c - side / 2.0))) for c in centre)
-    right, bottom = (int(np.ceil(c + side / 2.0)) for c in centre)
-    right, bottom = min(right, photo.width), min(bottom, photo.height)
+    low = np.floor(parsing.square.centre - parsing.square.side / 2.0).astype(int)
+    high = np.ceil(parsing.square.centre + parsing.square.side / 2.0).astype(int)
+    left, top = np.maximum(low, 0)
+    right, bottom = np.minimum(high, [photo.width, photo.height])
     if right <= left or bottom <= top:
         return out
-    window = (left, top, right, bottom)
-    coarse = _network_mask(photo, models, centre, tall, window)
-    guide = photo.pixels[top:bottom, left:right]
-    mask = _sharpened(guide, coarse)
-    if photo.alpha is not None:
-        mask = np.minimum(mask, photo.alpha[top:bottom, left:right].astype(np.float32) / np.float32(255.0))
-    for other in others:
-        mask = np.where(_nearer(face, other, window), mask, np.float32(0.0))
-    out[top:bottom, left:right] = _part_with_face(mask, face.mesh[:, :2] - [left, top])
-    return out
-
-
-def _nearer(face: Face, other: Face, window: tuple[int, int, int, int]) -> NDArray[np.bool_]:
-    """(h, w) where in the window (left, top, right, bottom in pixels) the first face is nearer than the
-    other, each in its own size."""
-    left, top, right, bottom = window
-    squares = []
-    for x, y, width, height in (face.box, other.box):
-        across = (np.arange(left, right) + 0.5 - x - width / 2)[None]
-        down = (np.arange(top, bottom) + 0.5 - y - height / 2)[:, None]
-        squares.append((across**2 + down**2) / max(width, height) ** 2)
-    return np.asarray(squares[0] <= squares[1])
-
-
-def _network_mask(
-    photo: Photo,
-    models: FaceModels,
-    centre: NDArray[np.float64],
-    tall: float,
-    window: tuple[int, int, int, int],
-) -> NDArray[np.float32]:
-    """Mean of the network's masks from all crops, over ``window`` (left, top, right, bottom in pixels) at
-    the filter's size: (h, w) float32 0..1.
-    """
-    import cv2
-
-    left, top, right, bottom = window
     factor = min(1.0, FILTER_SIDE / max(right - left, bottom - top))
     shape = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
     step = np.array([(right - left) / shape[0], (bottom - top) / shape[1]])
-    size = models.segmentation.input_shape[1]
-    total = np.zeros((shape[1], shape[0]), dtype=np.float32)
-    weight = np.zeros_like(total)
-    for per_face in CROPS_PER_FACE:
-        side = per_face * tall
-        # Not black beyond the picture: the network takes such a bar for ground or for hair.
-        crop = crop_square(photo.pixels, centre, side, 0.0, size, stretch_edge=True)
-        (mask,) = models.segmentation(crop.astype(np.float32) / np.float32(255.0)).values()
-        unit = size / side
-        offset = (np.array([left, top]) + 0.5 * step - centre) * unit + size / 2.0 - 0.5
-        matrix = np.column_stack([np.diag(step * unit), offset])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        total += cv2.warpAffine(mask.reshape(size, size), matrix, shape, flags=flags)
-        weight += cv2.warpAffine(np.ones((size, size), dtype=np.float32), matrix, shape, flags=flags)
-    return np.asarray(total / np.maximum(weight, np.float32(1e-3)), dtype=np.float32)
+    corner = np.array([left, top], dtype=np.float64)
+    coarse = parsing.read(parsing.share(*PERSON), corner, step, shape)
+    mask = _sharpened(photo.pixels[top:bottom, left:right], coarse)
+    if photo.alpha is not None:
+        mask = np.minimum(mask, photo.alpha[top:bottom, left:right].astype(np.float32) / np.float32(255.0))
+    out[top:bottom, left:right] = _part_with_face(mask, mesh[:, :2] - corner)
+    return out
 
 
 def _sharpened(guide: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.parsing import Parsing
 from ..progress import Progress
 from .fitting import HeadFit
 from .head import Hair
@@ -64,6 +65,8 @@ class CompletionInput:
     person: NDArray[np.float32]
     """(H, W) person mask 0..1."""
     baked: BakedPhoto
+    parsing: Parsing
+    """What the photo's pixels show around the face."""
     hair: GrownHair | None = None
     """None for a head without any, and until it is grown."""
 

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pixels of the photo are hair or headwear.
-
-The person's outline says where hair ends toward the ground; where it ends toward forehead, neck and
-clothes only colour tells: :mod:`.hair_search`.
-"""
+"""Which pixels of the photo are hair or headwear, and which are something before them."""
 
 from __future__ import annotations
 
@@ -14,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.mask import guided_coefficients
 from .completion import CompletionInput
-from .hair_search import FIELDS, Picture, find_hair
 from .head import PARTS
 from .raster import barycentric, pixel_centres, rasterize
 from .texture import sample_picture
@@ -23,6 +19,11 @@ from .texture import sample_picture
 SIDE = 320
 """Pixels of a side of the working picture: a millimetre is about one."""
 _REACH_M = (0.19, 0.20, 0.17)  # what it shows about the eyes: to either side, above, below
+_FILTER_RADIUS, _FILTER_EPSILON = 4, 1e-3  # two pixels of the network's; see face.mask
+_BALD = 0.15  # share of the seen scalp up to which what is called hair there is stubble or shadow
+_SCRAP = 20  # pixels on the scalp by which hair hangs on to it at least
+
+Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class HairMask:
 
 
 def hair_mask(given: CompletionInput) -> HairMask:
-    """Cut hair and headwear out of the photo. Deterministic."""
+    """Cut hair and headwear out of the photo: what the parsing network calls so and what hangs together with
+    the scalp. Deterministic.
+    """
     model, fit = given.model, given.fit
     at = fit.to_camera(fit.posed(model))
     eyes = at[model.vertex_parts == PARTS.index("eyes")].mean(axis=0)
@@ -71,19 +74,44 @@ def hair_mask(given: CompletionInput) -> HairMask:
         blurred = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 0.7 else picture
         return cv2.warpAffine(blurred, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=border)
 
-    rgb = np.asarray(cut(given.pixels), dtype=np.uint8)
+    rgb = np.asarray(cut(given.pixels), dtype=np.float32) / np.float32(255.0)
     person = np.asarray(cut(given.person.astype(np.float32)), dtype=np.float32)
     everywhere = np.ones(given.person.shape, dtype=np.float32)
-    inside = np.asarray(cut(everywhere, cv2.BORDER_CONSTANT), dtype=np.float32)
+    inside = np.asarray(cut(everywhere, cv2.BORDER_CONSTANT), dtype=np.float32) > 0.5
+
+    def told(*names: str) -> Picture:
+        coarse = given.parsing.read(given.parsing.share(*names), corner, 1.0 / scale, (SIDE, SIDE))
+        planes = guided_coefficients(rgb, coarse, _FILTER_RADIUS, _FILTER_EPSILON)
+        return np.einsum("hwc,hwc->hw", planes[..., :3], rgb) + planes[..., 3]
+
     corners = ((fit.camera.project(at) - corner) * scale)[model.triangles]
     drawn = rasterize(corners, -at[model.triangles][..., 2], SIDE, SIDE)
     pixel, triangle, centre = pixel_centres(drawn)
-    fields = np.stack([model.region(name) for name in FIELDS], axis=1)[model.triangles[triangle]]
-    regions = np.zeros((SIDE * SIDE, len(FIELDS)), dtype=np.float32)
-    regions[pixel] = np.einsum("nc,ncd->nd", barycentric(corners, triangle, centre), fields)
-    head = (drawn.triangle >= 0).astype(np.float32)
-    own = person * (inside > 0.5)
-    shown = dict(zip(FIELDS, np.moveaxis(regions.reshape(SIDE, SIDE, -1), 2, 0), strict=True))
-    eyes_at = (middle - corner) * scale
-    hair, hidden = find_hair(rgb, own, inside > 0.5, head, shown, eyes_at, scale * metre)
-    return HairMask(hair, own, head, hidden, scale, scale * metre, corner)
+    field = model.region("scalp")[model.triangles[triangle]]
+    scalp = np.zeros(SIDE * SIDE, dtype=np.float32)
+    scalp[pixel] = np.einsum("nc,nc->n", barycentric(corners, triangle, centre), field)
+    on_scalp = scalp.reshape(SIDE, SIDE) > 0.5
+    own = person * inside
+    hidden = (told("cover") > 0.5) & inside
+    hair = _attached((told("hair", "headwear") > 0.5) & inside & ~hidden, on_scalp & inside & ~hidden, hidden)
+    return HairMask(
+        hair.astype(np.float32),
+        own,
+        (drawn.triangle >= 0).astype(np.float32),
+        hidden.astype(np.float32),
+        scale,
+        scale * metre,
+        corner,
+    )
+
+
+def _attached(
+    hair: NDArray[np.bool_], scalp: NDArray[np.bool_], hidden: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(SIDE, SIDE) the hair without what does not hang together with the scalp, be it behind a hand; none at
+    all where the scalp shows next to none."""
+    if (hair & scalp).sum() <= _BALD * scalp.sum():
+        return np.zeros_like(hair)
+    _, pieces = cv2.connectedComponents((hair | hidden).astype(np.uint8), connectivity=4)
+    piece, count = np.unique(pieces[hair & scalp], return_counts=True)
+    return np.asarray(hair & np.isin(pieces, piece[count > _SCRAP]))

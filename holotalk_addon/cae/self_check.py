@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does the finished head look like the photo? Drawn where the photo shows it, and measured against it.
+
+Three figures, none of which knows how the head was made: would a network that recognises people take the drawn
+face for the photo's (dlib's descriptor), how much of that face is the photo's at all, and are the landmarks found
+again where the photo has them. So whatever goes wrong on the way, it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..face.descriptor import FaceDescriptor, descriptor_distance
+from ..face.find import Face
+from ..face.mesh import POINTS, crop_square, level_square, mesh_on_crop
+from ..face.networks import Network
+from ..head.camera import Camera
+from ..head.completion import CompletionInput, HeadTexture
+from ..head.morphable_model import OUTER_EYE_CORNERS
+from ..head.view import View
+from .drawing import draw_person
+
+SIDE = 256
+"""Pixels of the compared pictures' side; dlib's own chip has 150."""
+SQUARE_PER_FACE = 1.8
+"""Side of the compared square over the face's: brows to chin with the surroundings that dlib's chip shows."""
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """What the comparison says."""
+
+    distance: float
+    """Between the descriptors of the photo's face and the drawn head's."""
+    seen: float
+    """0..1: how much of the face that the camera should see is the photo's."""
+    landmarks: float
+    """Mean distance, % of that between the outer eye corners, of the points of the face that are found in the
+    drawn head from those in the photo; infinite where no face is found in it."""
+    picture: NDArray[np.uint8]
+    """(SIDE, SIDE, 3) sRGB: the head, drawn where the photo shows it, on black."""
+    photo: NDArray[np.uint8]
+    """(SIDE, SIDE, 3) sRGB: the same square of the photo."""
+
+
+def check_head(
+    given: CompletionInput, texture: HeadTexture, face: Face, landmark: Network, descriptor: FaceDescriptor
+) -> SelfCheck:
+    """Compare a finished head with its photo.
+
+    Args:
+        given: the photo and the fitted head.
+        texture: the head's, completed, with its hair.
+        face: the photo's face that it was made of.
+        landmark: the 468-point network.
+        descriptor: says who a face is.
+    """
+    model, fit = given.model, given.fit
+    centre, side, _ = level_square(face.mesh)
+    side *= SQUARE_PER_FACE / 1.5
+    unit = SIDE / side
+    camera = Camera(
+        fit.camera.focal * unit,
+        (fit.camera.centre_x - centre[0]) * unit + SIDE / 2.0,
+        (fit.camera.centre_y - centre[1]) * unit + SIDE / 2.0,
+    )
+    posed = fit.posed(model)
+    drawn = draw_person(model, posed, texture.hair, View(SIDE, camera, fit.rotation, fit.translation))
+    picture = (drawn.picture(texture) * 255.0 + 0.5).astype(np.uint8)
+    photo = crop_square(given.pixels, centre, side, 0.0, SIDE)
+
+    def placed(points: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.asarray((points[:, :2] - centre) * unit + SIDE / 2.0, dtype=np.float64)
+
+    marks, mesh = placed(face.landmarks68), placed(face.mesh)
+    apart = descriptor_distance(descriptor(photo, marks), descriptor(picture, marks))
+    on_face = drawn.head.field(model, model.region("face")[:, None])[..., 0] > 0.5
+    shown = drawn.head.texture(model, texture.seen[..., None])[..., 0]
+    found, score = mesh_on_crop(landmark, picture, *level_square(mesh))
+    off = np.linalg.norm(found[:POINTS, :2] - mesh, axis=1).mean()
+    eyes = np.linalg.norm(mesh[OUTER_EYE_CORNERS[0]] - mesh[OUTER_EYE_CORNERS[1]])
+    return SelfCheck(
+        distance=float(apart),
+        seen=float(shown[on_face].mean()) if on_face.any() else 0.0,
+        landmarks=float(100.0 * off / eyes) if score > 0.5 else float("inf"),
+        picture=picture,
+        photo=photo,
+    )
