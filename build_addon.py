@@ -50,6 +50,7 @@ DATA = (
     "iris_landmark",
     "selfie_segmentation",
     LANDMARKS,
+    "face_descriptor",
 )
 """Keys of the third-party data that the add-on needs at run time."""
 
