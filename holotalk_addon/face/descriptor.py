@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is it? dlib's face descriptor: the nearer two of them, the more alike two faces.
 
-A ResNet with 29 convolutions, trained on 7485 people to put the pictures of each into a ball of radius 0.6 that
-overlaps with nobody else's (README of dlib-models).
+A ResNet with 29 convolutions, trained on 7485 people to put the pictures of each into a ball of radius 0.6
+that overlaps with nobody else's (README of dlib-models).
 """
 
 from __future__ import annotations
