@@ -560,6 +560,34 @@ def test_a_damaged_installation_says_to_install_the_zip_again(build_addon, light
 
 # --- in Blender -------------------------------------------------------------------------------------
 
+REFUSE = """
+import bpy, sys
+try:
+    bpy.ops.extensions.package_install_files(
+        repo="user_default", filepath=sys.argv[1], enable_on_install=True)
+except RuntimeError as error:
+    print("REFUSED", error)
+print("ENABLED", "bl_ext.user_default.holotalk" in bpy.context.preferences.addons)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has two zips")
+def test_blender_says_which_python_the_zip_must_be_for(build_addon, light, bare_blender, tmp_path):
+    """No line of ours is run then: the name of the other zip has that Python in it."""
+    wheels = build_addon.wheels_for("linux-x64-python3.14")
+    manifest = replace(light[0], source=build_addon._manifest("linux-x64", wheels).encode())
+    program = [entry for entry in light if entry.name.endswith(".py")]
+    build_addon.write_zip([], tmp_path / "empty.zip")
+    empty = [build_addon.Entry(f"wheels/{wheel.name}", tmp_path / "empty.zip", "") for wheel in wheels]
+    build_addon.write_zip([manifest, *program, *empty], tmp_path / "a.zip")
+    (tmp_path / "user").mkdir()
+    said = bare_blender(REFUSE, tmp_path / "a.zip", user=tmp_path / "user").stdout
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"This Python version ({here}) isn't compatible with (3.14)" in said.partition("REFUSED")[2]
+    assert "ENABLED False" in said
+    assert "python3.14" in build_addon.zip_name("linux-x64-python3.14")
+
+
 INSTALL = """
 import importlib, json, pathlib, sys, time
 import bpy
