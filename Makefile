@@ -35,7 +35,7 @@ help:
 	@echo 'make lint    check style and types'
 	@echo 'make bench   measure likeness, geometry, speed and memory; draw bench/portraits.png'
 	@echo 'make train   from nothing to weights: render people, train, convert, judge; hours, resumed when stopped'
-	@echo 'make zip     build the installable add-on for each platform, in dist/ (ZIP_ARGS=linux-x64 for one of them)'
+	@echo 'make zip     build the installable add-on, four zips in dist/ (ZIP_ARGS=linux-x64 for one of them)'
 	@echo 'make clean   remove what was built and the virtual environments (not the fetched data)'
 	@echo 'PYTHON=/path/to/python picks the Python, 3.11 or 3.13; now: $(PYTHON)'
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the add-on: one zip a platform that Blender installs, with all it needs at run time.
+"""Build the add-on: zips that Blender installs, one a platform and one more, with all it needs at run time.
 
-    python build_addon.py                             all platforms, into dist/
+    python build_addon.py                             all of them, into dist/
     python build_addon.py linux-x64                   one of them
-    python build_addon.py --without-68-points         a zip that may be used commercially
+    python build_addon.py linux-x64-python3.14        the one for Blenders that run on Debian's own Python
+    python build_addon.py --without-68-points         zips that may be used commercially
 
 In a zip: the package ``holotalk_addon``, a manifest, the wheels of what it imports in Blender (unmodified;
 Blender brings NumPy itself), the third-party data and the compiled head model in ``data/`` with a list of
@@ -38,7 +39,7 @@ MANIFEST = "blender_manifest.toml"
 BASELINE = "holotalk"
 """Name of HOLOTALK's network among the weights: 18 MB that only comparisons need."""
 LARGEST = 250_000_000
-"""Bytes a zip may have."""
+"""Bytes a zip may have. All wheels for Linux together would take 33 MB too many for what is to come."""
 
 LANDMARKS = "shape_predictor_68"
 """Key of the model that is not for commercial use."""
@@ -50,13 +51,14 @@ DATA = (
     "iris_landmark",
     "selfie_segmentation",
     LANDMARKS,
+    "face_descriptor",
 )
 """Keys of the third-party data that the add-on needs at run time."""
 
 _STORED = {".whl", ".npz", ".png", ".jpg", ".zip", ".gz"}
 """Endings of files that are compressed already."""
 
-_HARDER = {".dat": zipfile.ZIP_LZMA}
+_HARDER = "shape_predictor_68_face_landmarks.dat"
 """The 68-point model: LZMA saves 9 MB more than deflating, and Blender reads it. It takes a minute."""
 
 _LEVEL = 6
@@ -112,7 +114,7 @@ def _wheels(
     return tuple(Wheel(distribution, version, tags, *pin, licence) for tags, pin in files.items())
 
 
-# For Python 3.11 (Blender 4.5 and 5.0) and 3.13 (from 5.1 on); Debian's Blender 5.2 runs on Debian's 3.14.
+# For Python 3.11 (Blender 4.5 and 5.0), 3.13 (from 5.1 on) and 3.14 (which Debian's Blender 5.2 runs on).
 # Of all that they depend on, what runs in Blender imports NumPy alone, and Blender brings that.
 WHEELS: tuple[Wheel, ...] = (
     *_wheels(
@@ -241,8 +243,30 @@ WHEELS: tuple[Wheel, ...] = (
     ),
 )
 
-PLATFORMS = {"linux-x64": "_x86_64", "windows-x64": "win_amd64", "macos-arm64": "_arm64"}
-"""Blender's names of the platforms, and how the tags of their wheels end."""
+
+@dataclass(frozen=True)
+class Target:
+    """What one zip is for: Blender's name of the platform, how the tags of its wheels end, and the Pythons as
+    wheels name them.
+    """
+
+    platform: str
+    ending: str
+    pythons: tuple[str, ...] = ("cp311", "cp313")
+
+    def takes(self, wheel: Wheel) -> bool:
+        """Whether a wheel goes into the zip."""
+        python, abi, _ = wheel.tags.split("-")
+        return wheel.tags.endswith(self.ending) and (abi == "abi3" or python in self.pythons)
+
+
+TARGETS = {
+    "linux-x64": Target("linux-x64", "_x86_64"),
+    "linux-x64-python3.14": Target("linux-x64", "_x86_64", ("cp314",)),
+    "windows-x64": Target("windows-x64", "win_amd64"),
+    "macos-arm64": Target("macos-arm64", "_arm64"),
+}
+"""By name, as the command takes it."""
 
 # What the licences ask to be told, or what a user should know.
 _NOTES = """\
@@ -270,45 +294,56 @@ def _entry(name: str, source: Path | bytes) -> Entry:
     return Entry(name, source, hashlib.sha256(content).hexdigest())
 
 
-def wheels_for(platform: str) -> tuple[Wheel, ...]:
-    """The wheels of a platform's zip.
+def target(name: str) -> Target:
+    """What the zip of this name is for.
 
     Raises:
-        OptionError: the platform is not one of :data:`PLATFORMS`.
+        OptionError: it is not one of :data:`TARGETS`.
 
     """
-    if platform not in PLATFORMS:
-        raise OptionError(f"There is no add-on for '{platform}': choose from {', '.join(PLATFORMS)}.")
-    return tuple(wheel for wheel in WHEELS if wheel.tags.endswith(PLATFORMS[platform]))
+    if name not in TARGETS:
+        raise OptionError(f"There is no add-on for '{name}': choose from {', '.join(TARGETS)}.")
+    return TARGETS[name]
 
 
-def zip_name(platform: str, landmarks: bool = True) -> str:
-    """The zip's name, as ``blender --command extension build --split-platforms`` would name it.
+def wheels_for(name: str) -> tuple[Wheel, ...]:
+    """The wheels of the zip for one of :data:`TARGETS`.
+
+    Raises:
+        OptionError: as :func:`target`.
+
+    """
+    return tuple(wheel for wheel in WHEELS if target(name).takes(wheel))
+
+
+def zip_name(name: str, landmarks: bool = True) -> str:
+    """The zip's file name: as ``blender --command extension build --split-platforms`` would name it, then
+    what is special about it.
 
     Args:
-        platform: one of :data:`PLATFORMS`.
+        name: one of :data:`TARGETS`.
         landmarks: with the 68-point model.
 
     """
     variant = "" if landmarks else "-without_68_points"
-    return f"holotalk-{holotalk_addon.__version__}-{platform.replace('-', '_')}{variant}.zip"
+    return f"holotalk-{holotalk_addon.__version__}-{name.replace('-', '_')}{variant}.zip"
 
 
-def gather(platform: str, landmarks: bool = True) -> list[Entry]:
+def gather(name: str, landmarks: bool = True) -> list[Entry]:
     """All that goes into a zip, fetched and compiled where it is not there yet; the manifest first.
 
     Args:
-        platform: one of :data:`PLATFORMS`.
+        name: one of :data:`TARGETS`.
         landmarks: with the 68-point model.
 
     Raises:
-        OptionError: unknown platform.
+        OptionError: as :func:`target`.
         AssetError: something cannot be fetched.
         BuildError: manifest and package disagree, or the head model cannot be compiled here.
         OSError: a file cannot be read.
 
     """
-    wheels = wheels_for(platform)
+    wheels = wheels_for(name)
     assets.fetch_with_bar((*assets.PACKAGES, *(wheel.package for wheel in wheels)))
     rest = [
         *_program(),
@@ -321,7 +356,7 @@ def gather(platform: str, landmarks: bool = True) -> list[Entry]:
     ]
     for wheel in wheels:
         rest.append(Entry(f"wheels/{wheel.name}", assets.find(wheel.name, [wheel.package]), wheel.sha256))
-    manifest = _entry(MANIFEST, _manifest(platform, wheels).encode())
+    manifest = _entry(MANIFEST, _manifest(target(name).platform, wheels).encode())
     return [manifest, *sorted(rest, key=lambda entry: entry.name)]
 
 
@@ -412,7 +447,7 @@ def _member(archive: Path, name: str) -> bytes:
 
 
 def _manifest(platform: str, wheels: Sequence[Wheel]) -> str:
-    """The manifest of one platform's zip."""
+    """The manifest of a zip for a platform."""
     text = (PACKAGE / MANIFEST).read_text(encoding="utf-8")
     version = tomllib.loads(text)["version"]
     if version != holotalk_addon.__version__:
@@ -471,10 +506,11 @@ def write_zip(entries: Sequence[Entry], path: Path) -> None:
             info = zipfile.ZipInfo(entry.name, _EPOCH)
             info.create_system = 3  # so that the mode counts, and Windows writes the same bytes
             info.external_attr = 0o100644 << 16
-            kind = Path(entry.name).suffix
-            info.compress_type = (
-                zipfile.ZIP_STORED if kind in _STORED else _HARDER.get(kind, zipfile.ZIP_DEFLATED)
-            )
+            file = Path(entry.name)
+            if file.suffix in _STORED:
+                info.compress_type = zipfile.ZIP_STORED
+            else:
+                info.compress_type = zipfile.ZIP_LZMA if file.name == _HARDER else zipfile.ZIP_DEFLATED
             archive.writestr(info, entry.read(), compresslevel=_LEVEL)
 
 
@@ -568,7 +604,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     parser = argparse.ArgumentParser(description="Build the installable add-on.")
-    parser.add_argument("platforms", nargs="*", metavar="PLATFORM", help=f"{', '.join(PLATFORMS)}; else all")
+    parser.add_argument("names", nargs="*", metavar="ZIP", help=f"{', '.join(TARGETS)}; else all")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "dist", help="folder of the zips")
     parser.add_argument(
         "--without-68-points",
@@ -579,13 +615,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     landmarks = not options.without_68_points
     folder: Path = options.output
     try:
-        platforms = list(dict.fromkeys(options.platforms)) or list(PLATFORMS)
-        for platform in platforms:
-            wheels_for(platform)  # say what is wrong before anything is fetched
+        names = list(dict.fromkeys(options.names)) or list(TARGETS)
+        for name in names:
+            target(name)  # say what is wrong before anything is fetched
         folder.mkdir(parents=True, exist_ok=True)
-        for platform in platforms:
-            path = folder / zip_name(platform, landmarks)
-            valid = build(gather(platform, landmarks), path)
+        for name in names:
+            path = folder / zip_name(name, landmarks)
+            valid = build(gather(name, landmarks), path)
             print(f"{path}\n{describe(path)}")
             print("validated by Blender's own tool" if valid else "NOT validated: there is no bpy here", "\n")
     except HoloTalkError as error:

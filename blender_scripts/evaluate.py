@@ -41,7 +41,13 @@ from holotalk_addon import assets, pipeline
 from holotalk_addon.cae import judging
 from holotalk_addon.cae.shards import TrainingData
 from holotalk_addon.errors import FaceError, HoloTalkError
-from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, person_mask
+from holotalk_addon.face import (
+    FaceDescriptor,
+    angles_from_rotation,
+    descriptor_distance,
+    landmarks68_from_mesh,
+    person_mask,
+)
 from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
@@ -126,25 +132,6 @@ def portraits() -> list[Path]:
 # ---------------------------------------------------------------- likeness
 
 
-class Descriptor:
-    """dlib's face descriptor (a ResNet trained for recognition): below 0.6 is the same person."""
-
-    def __init__(self) -> None:
-        import dlib
-
-        self._dlib = dlib
-        self._network = dlib.face_recognition_model_v1(str(assets.find("face_descriptor")))
-
-    def __call__(self, pixels: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(128,) for the face with these (68, 2) landmarks."""
-        dlib = self._dlib
-        shape = dlib.full_object_detection(
-            dlib.rectangle(0, 0, pixels.shape[1], pixels.shape[0]),
-            [dlib.point(round(float(x)), round(float(y))) for x, y in points],
-        )
-        return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(pixels), shape, 1, 0.25))
-
-
 def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDArray[np.float64]:
     """(68, 2) the head model's own landmarks in a view of :func:`pipeline.render_views`."""
     from holotalk_addon.hologram.framing import frame_view, lit_points
@@ -158,7 +145,7 @@ def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDA
 
 def _likeness(tools: pipeline.Tools, sheet: Path | None, complete: str) -> dict[str, NDArray[np.float64]]:
     """Print the table; returns the (5,) distances at :data:`LIKENESS_YAWS` by the photo's name."""
-    describe = Descriptor()
+    describe = tools.faces.descriptor
     rows: dict[str, NDArray[np.float64]] = {}
     photos: list[NDArray[np.float64]] = []
     errors: list[float] = []
@@ -184,7 +171,7 @@ def _likeness(tools: pipeline.Tools, sheet: Path | None, complete: str) -> dict[
             print(f"| {path.name} | {face.yaw:+.0f} | not counted: small or turned far |", flush=True)
             continue
         truth = describe(person.photo.pixels, face.landmarks68)
-        distances = np.linalg.norm(truth - _described(describe, person, tools.model, views), axis=1)
+        distances = descriptor_distance(truth, _described(describe, person, tools.model, views))
         rows[path.name] = distances
         photos.append(truth)
         errors.append(person.fit.nme_percent)
@@ -233,7 +220,10 @@ def _counts(person: pipeline.Person) -> bool:
 
 
 def _described(
-    describe: Descriptor, person: pipeline.Person, model: HeadModel, views: Mapping[float, NDArray[np.uint8]]
+    describe: FaceDescriptor,
+    person: pipeline.Person,
+    model: HeadModel,
+    views: Mapping[float, NDArray[np.uint8]],
 ) -> NDArray[np.float64]:
     """(5, 128) of a person's views at :data:`LIKENESS_YAWS`."""
     return np.stack([describe(views[yaw], view_landmarks(person, model, yaw)) for yaw in LIKENESS_YAWS])
@@ -247,7 +237,7 @@ def _medians(table: NDArray[np.float64]) -> str:
 
 def _between(photos: Sequence[NDArray[np.float64]]) -> str:
     """A line on how far (128,) descriptors of photos are from each other, by which distances are measured."""
-    pairs = [np.linalg.norm(a - b) for a, b in itertools.combinations(photos, 2)]
+    pairs = [descriptor_distance(a, b) for a, b in itertools.combinations(photos, 2)]
     return f"Two of the photos are {np.median(pairs):.3f} apart (median).\n" if pairs else ""
 
 
@@ -258,7 +248,7 @@ def floor_table(
     the photo and the true views; the true view at 0 and the true views; the photo and our head's views. And
     the N photos' (128,) descriptors.
     """
-    describe = Descriptor()
+    describe = tools.faces.descriptor
     rows, photos = [], []
     names = ("photo", "photo_camera", "yaws", "colour", "landmarks68")
     for arrays in data.shards(names):
@@ -277,10 +267,7 @@ def floor_table(
             ours = _described(describe, person, tools.model, render_person(person, LIKENESS_YAWS))
             photos.append(of_photo)
             rows.append(
-                [
-                    np.linalg.norm(a - b, axis=1)
-                    for a, b in ((of_photo, true), (true[0], true), (of_photo, ours))
-                ]
+                [descriptor_distance(a, b) for a, b in ((of_photo, true), (true[0], true), (of_photo, ours))]
             )
     return np.array(rows), photos
 

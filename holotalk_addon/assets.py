@@ -189,7 +189,7 @@ PACKAGES: tuple[AssetPackage, ...] = (
                 name="dlib_face_recognition_resnet_model_v1.dat",
                 sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
                 size=22466066,
-                licence="CC0-1.0",
+                licence="CC0-1.0, public domain",
             ),
         ),
     ),

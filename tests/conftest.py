@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 COMMAND_SECONDS = 300
 TEXTURE_SIZE = 512
-KEPT_ZIPS = 3
+KEPT_ZIPS = 4
 
 
 @pytest.fixture(scope="session")
@@ -89,32 +89,44 @@ def build_addon():
 
 
 @pytest.fixture(scope="session")
-def addon_zip(build_addon):
-    """The built add-on for the computer that the tests run on.
+def zip_for(build_addon):
+    """``zip_for("cp313")``: the built add-on for this system and a Python, as wheels name it.
 
     It lies in the cache under a key of everything in it: built once for all processes and sessions, and never
     stale. The newest few are kept.
     """
     from holotalk_addon import assets
 
-    name = {"Linux": "linux-x64", "Windows": "windows-x64", "Darwin": "macos-arm64"}[platform.system()]
+    here = {"Linux": "linux-x64", "Windows": "windows-x64", "Darwin": "macos-arm64"}[platform.system()]
     root = assets.cache_dir() / "addon_zips"
-    root.mkdir(parents=True, exist_ok=True)
-    with assets.alone(root / "build.lock"):
-        entries = build_addon.gather(name)
-        key = hashlib.sha256((ROOT / "build_addon.py").read_bytes())
-        key.update(f"{sys.version} {zlib.ZLIB_RUNTIME_VERSION}".encode())
-        for entry in entries:
-            key.update(f"{entry.name} {entry.sha256}\n".encode())
-        path = root / key.hexdigest()[:24] / build_addon.zip_name(name)
-        path.parent.mkdir(exist_ok=True)
-        path.parent.touch()  # the newest now
-        if not path.is_file():
-            build_addon.build(entries, path)
-        folders = sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
-        for old in folders[:-KEPT_ZIPS]:
-            shutil.rmtree(old)
-    return path
+
+    def made(python):
+        targets = build_addon.TARGETS.items()
+        name = next(name for name, one in targets if one.platform == here and python in one.pythons)
+        root.mkdir(parents=True, exist_ok=True)
+        with assets.alone(root / "build.lock"):
+            entries = build_addon.gather(name)
+            key = hashlib.sha256((ROOT / "build_addon.py").read_bytes())
+            key.update(f"{sys.version} {zlib.ZLIB_RUNTIME_VERSION}".encode())
+            for entry in entries:
+                key.update(f"{entry.name} {entry.sha256}\n".encode())
+            path = root / key.hexdigest()[:24] / build_addon.zip_name(name)
+            path.parent.mkdir(exist_ok=True)
+            path.parent.touch()  # the newest now
+            if not path.is_file():
+                build_addon.build(entries, path)
+            folders = sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+            for old in folders[:-KEPT_ZIPS]:
+                shutil.rmtree(old)
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def addon_zip(zip_for):
+    """The built add-on for the Blender that the tests run with."""
+    return zip_for(f"cp{sys.version_info.major}{sys.version_info.minor}")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ settings.data_folder, settings.data_samples = sys.argv[1], 5
 print("RESULT " + json.dumps(sorted(bpy.ops.holotalk.render_data())))
 """
 
+INCOMPLETE = """
+import json, sys
+import bpy
+bpy.ops.preferences.addon_enable(module="bl_ext.user_default.holotalk")
+sys.modules["cv2"] = None  # as where Blender could not unpack the wheel
+try:
+    bpy.ops.holotalk.open_photo(filepath=sys.argv[1])
+    bpy.ops.holotalk.generate()
+except RuntimeError as error:
+    print("RESULT " + json.dumps(str(error)))
+"""
+
 WITHOUT = """
 import bpy, sys
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
@@ -92,6 +105,7 @@ def test_install_choose_a_photo_generate(made):
     assert status == ["FINISHED"]
     assert preset == "TABLET", "the preferences' size is that of a new hologram"
     assert any("68" in line or "no commercial use" in line for line in licences)
+    assert "dlib_face_recognition_resnet_model_v1.dat: CC0-1.0, public domain" in licences
     assert scratch.startswith(str(user))
     assert blend.is_file()
     assert photo.is_file()
@@ -106,6 +120,8 @@ def test_the_saved_file_renders_its_video_in_another_blender(made, bare_blender)
     assert frames == 8
     import cv2
 
+    content = video.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat"), "a player can begin before it has all of it"
     film = cv2.VideoCapture(str(video))
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 8
     picture = film.read()[1]
@@ -113,6 +129,13 @@ def test_the_saved_file_renders_its_video_in_another_blender(made, bare_blender)
     assert picture.max() > 100
     assert picture[128, 128].max() <= 2, "the gap in the middle is black"
     assert head.read_bytes()[:4] == b"glTF"
+
+
+def test_a_part_that_blender_did_not_unpack_is_one_line(made, bare_blender):
+    user, photo, *_ = made
+    (line,) = result_of(bare_blender(INCOMPLETE, photo, user=user)).splitlines()
+    assert "part of HoloTalk is missing (cv2)" in line
+    assert f"for Python {sys.version_info.major}.{sys.version_info.minor}, on which" in line
 
 
 def test_a_blender_without_the_add_on_renders_the_saved_file_too(made, bare_blender):

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .descriptor import FaceDescriptor, descriptor_distance
     from .find import Face, find_faces, pick_face
     from .landmarks68 import landmarks68_from_mesh
     from .mask import person_mask
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Face",
+    "FaceDescriptor",
     "FaceModels",
     "Network",
     "Parsing",
     "ParsingNetwork",
     "Photo",
     "angles_from_rotation",
+    "descriptor_distance",
     "find_faces",
     "landmarks68_from_mesh",
     "mesh_on_crop",
@@ -47,12 +50,14 @@ __all__ = [
 
 _HOMES = {
     "Face": "find",
+    "FaceDescriptor": "descriptor",
     "FaceModels": "networks",
     "Network": "networks",
     "Parsing": "parsing",
     "ParsingNetwork": "parsing",
     "Photo": "photo",
     "angles_from_rotation": "pose",
+    "descriptor_distance": "descriptor",
     "find_faces": "find",
     "landmarks68_from_mesh": "landmarks68",
     "mesh_on_crop": "mesh",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pretrained parts: five LiteRT networks and dlib's two models, loaded once and handed round."""
+"""The pretrained parts: five LiteRT networks and dlib's three models, loaded once and handed round."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AssetError, LeftOutError
+
+if TYPE_CHECKING:
+    from .descriptor import FaceDescriptor
 
 ASSETS = (
     "face_landmark",
@@ -24,10 +27,11 @@ ASSETS = (
     "iris_landmark",
     "selfie_segmentation",
     "shape_predictor_68",
+    "face_descriptor",
 )
 """Keys under which :meth:`FaceModels.load` asks for files."""
 
-_MEND = (
+MEND = (
     "In Blender, remove the add-on and install its zip again; for the command, delete the file and run "
     "`holotalk assets`."
 )
@@ -58,7 +62,7 @@ class Network:
                 self._interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
             raise AssetError(
-                f"The network {self.path} cannot be loaded ({' '.join(str(error).split())[:120]}). {_MEND}"
+                f"The network {self.path} cannot be loaded ({' '.join(str(error).split())[:120]}). {MEND}"
             ) from error
         (entry,) = self._interpreter.get_input_details()
         self._input = int(entry["index"])
@@ -77,7 +81,7 @@ class Network:
 
 @dataclass(frozen=True)
 class FaceModels:
-    """Everything pretrained that :func:`~holotalk_addon.face.find_faces` uses."""
+    """Everything pretrained that :func:`~holotalk_addon.face.find_faces` uses, and who is who."""
 
     landmark: Network
     """468-point mesh: (192, 192, 3) 0..1 -> 1404 coordinates and the face flag (a logit)."""
@@ -94,6 +98,8 @@ class FaceModels:
     shape68: Any | None
     """``dlib.shape_predictor`` with 68 points. ``None`` in an add-on built without it: the model's licence
     keeps it from commercial use; the landmarks are read off the mesh then."""
+    descriptor: FaceDescriptor
+    """Tells whether two faces are one person's; read when it is first asked."""
     canonical_mesh: NDArray[np.float64] | None = None
     """(468, 3) metres in head axes: the mesh of a level head with a calm face, the reference of the
     pose. ``None``: the shape built into :mod:`.pose`."""
@@ -117,6 +123,8 @@ class FaceModels:
         """
         import dlib
 
+        from .descriptor import FaceDescriptor
+
         try:
             shape68 = _shape_predictor(find("shape_predictor_68"))
         except LeftOutError:
@@ -129,6 +137,7 @@ class FaceModels:
             segmentation=Network(find("selfie_segmentation"), threads),
             hog=dlib.get_frontal_face_detector(),
             shape68=shape68,
+            descriptor=FaceDescriptor(find("face_descriptor")),
             canonical_mesh=None if canonical_mesh is None else np.asarray(canonical_mesh, dtype=np.float64),
         )
 
@@ -143,7 +152,7 @@ def _shape_predictor(path: Path) -> Any:
         # is the file's own bytes, in a tuple.
         predictor.__setstate__((Path(path).read_bytes(),))
     except (OSError, RuntimeError) as error:
-        raise AssetError(f"{path} cannot be loaded. {_MEND}") from error
+        raise AssetError(f"{path} cannot be loaded. {MEND}") from error
     return predictor
 
 

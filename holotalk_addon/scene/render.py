@@ -30,6 +30,7 @@ from . import compat
 from .hair_object import find_hair
 from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
+from .mp4 import index_first
 from .own import own_blocks, remove_since, tag
 from .quiet import quiet, wake_gpu
 from .rig import UP_AXIS, aim_camera, make_camera
@@ -76,6 +77,8 @@ def render_hologram(hologram: HologramScene, path: Path, progress: Progress = si
             _run(scene, shown if kind == ".mp4" else None, _portion(progress, VIEWS_SHARE, 1.0))
         if beside.stat().st_size == 0:
             raise OutputError(f"Blender wrote nothing to {path}: is the disk full?")
+        if kind == ".mp4":
+            index_first(beside)
         progress(1.0)
 
 
@@ -377,6 +380,7 @@ def render_picture(
             compat.output_mp4(scene)
             scene.render.filepath = str(beside)
             _run(scene, range(FIRST_FRAME, FIRST_FRAME + motion.frames), progress)
+            index_first(beside)
         finally:
             bpy.data.scenes.remove(scene)
 

@@ -49,6 +49,14 @@ class HoloTalkOperator:
             self.report({"INFO"}, state.message.removesuffix("."))
         except HoloTalkError as error:
             self._fail(state, " ".join(str(error).split()))
+        except ModuleNotFoundError as error:
+            # Blender unpacks the parts from wheels, and such alone as are for its own Python.
+            python = ".".join(platform.python_version_tuple()[:2])
+            self._fail(
+                state,
+                f"A part of HoloTalk is missing ({error.name}): remove the add-on in Blender's preferences "
+                f"and install its zip again, that for Python {python}, on which this Blender runs.",
+            )
         except MemoryError:
             self._fail(state, "The memory is full: close other programs, or choose a smaller size.")
         except OSError as error:

@@ -211,6 +211,10 @@ class Chroot:
         match = re.search(r"Blender (\d+\.\d+\.\d+)", said)
         return match[1] if match else said.strip()
 
+    def python(self) -> str:
+        """The Python that Debian's Blender runs on, as wheels name it, such as ``cp314``."""
+        return self.capture(["python3", "-c", "import sys; print('cp%d%d' % sys.version_info[:2])"]).strip()
+
     def set_up(self) -> None:
         """Make it, or go on making it; at once where it is ready.
 

@@ -59,8 +59,8 @@ def debian():
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory, addon_zip):
-    """A new user's home: the zip downloaded, some pictures."""
+def home(tmp_path_factory, debian, zip_for):
+    """A new user's home: the zip for Debian's Blender downloaded, some pictures."""
     from PIL import Image
 
     from holotalk_addon import assets
@@ -70,8 +70,9 @@ def home(tmp_path_factory, addon_zip):
         (folder / name).mkdir()
     for script in ("session.py", "steps.py", "window.py"):
         shutil.copy(HERE / script, folder / ".gui")
+    addon_zip = zip_for(debian.python())
     shutil.copy(addon_zip, folder / "Downloads")
-    zip_file = f"{chroot.HOME}/Downloads/{Path(addon_zip).name}"
+    zip_file = f"{chroot.HOME}/Downloads/{addon_zip.name}"
     (folder / ".gui" / "install.json").write_text(json.dumps({"zip": zip_file}))
     pictures = folder / "Pictures"
     shutil.copy(assets.demo_portrait(), pictures / "portrait.png")
