@@ -546,10 +546,16 @@ def test_a_focal_length_that_puts_the_head_into_the_lens_is_not_believed(tmp_pat
     image = Image.fromarray(skimage.data.astronaut()).resize((1200, 900))
     image.save(tmp_path / "phone.jpg", exif=exif_bytes({}, {FOCAL_35: 24}))
     photo = read_photo(tmp_path / "phone.jpg")
-    assert with_believable_focal(photo, 200.0) is photo  # 0.26 m
-    doubted = with_believable_focal(photo, 220.0)  # 0.24 m
+    assert with_believable_focal(photo, apart(200.0), 0.0) is photo  # 0.26 m
+    doubted = with_believable_focal(photo, apart(220.0), 0.0)  # 0.24 m
     assert not doubted.focal_from_exif
     assert doubted.focal_px == pytest.approx(1800.0)
     assert ["cropped" in text for text in doubted.warnings] == [True]
+    # Turned by 60 degrees, the same head shows half of that distance.
+    assert with_believable_focal(photo, apart(110.0), 60.0).focal_px == doubted.focal_px
     # Without EXIF there is nothing to doubt.
-    assert with_believable_focal(doubted, 900.0) is doubted
+    assert with_believable_focal(doubted, apart(900.0), 0.0) is doubted
+
+
+def apart(pixels: float) -> np.ndarray:
+    return np.array([[500.0, 400.0], [500.0 + pixels, 400.0]])

@@ -281,12 +281,13 @@ def is_cropped(exif: dict[int, Any], size: tuple[int, int]) -> bool:
     return False
 
 
-def with_believable_focal(photo: Photo, pupils_px: float) -> Photo:
+def with_believable_focal(photo: Photo, pupils: NDArray[np.float64], yaw: float) -> Photo:
     """The photo, with the default focal length where EXIF's would put the head nearer to the camera than
     heads are (:data:`NEAREST_HEAD_M`): it is a crop of the shape it was taken in.
 
-    ``pupils_px`` is the distance of the pupils in working pixels, not foreshortened.
+    ``pupils`` (2, 2) in working pixels; ``yaw`` in degrees, which foreshortens their distance.
     """
+    pupils_px = float(np.linalg.norm(pupils[1] - pupils[0])) / max(math.cos(math.radians(yaw)), 0.3)
     if not photo.focal_from_exif or photo.focal_px * PUPILS_M >= NEAREST_HEAD_M * pupils_px:
         return photo
     return replace(
