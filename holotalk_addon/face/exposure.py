@@ -68,7 +68,7 @@ def face_exposure(pixels: NDArray[np.uint8], mesh: NDArray[np.float64]) -> Expos
 
 def with_light(photo: Photo, mesh: NDArray[np.float64], exposure: str = "auto") -> Photo:
     """The photo, brightened for this face with a word to the user where that is asked for: ``auto`` where it
-    is far too dark, ``lift`` where it is darker than it would become, ``keep`` never. Mesh (468, 3) in pixels.
+    is far too dark, ``lift`` where it is darker than it would become, ``keep`` never. Mesh (468, 3).
     """
     bright = face_exposure(photo.pixels, mesh).bright
     if bright >= _BRIGHTENED_BELOW[exposure]:
