@@ -270,6 +270,7 @@ def _completion_input(
     texture_size: int | None,
 ) -> CompletionInput:
     from .face import person_mask
+    from .face.quality import is_covered
     from .head.camera import Camera
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
@@ -289,7 +290,8 @@ def _completion_input(
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked)
+    covered = is_covered(photo.pixels, face.mesh, face.yaw)
+    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, covered)
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return given
