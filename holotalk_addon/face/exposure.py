@@ -74,8 +74,8 @@ def with_light(photo: Photo, mesh: NDArray[np.float64], exposure: str = "auto") 
     if bright >= _BRIGHTENED_BELOW[exposure]:
         return photo
     said = (
-        f"The photo was brightened {_gain(bright):.1f} times for its dark face, which also shows its noise: "
-        "one with more light on the face is better (exposure 'keep' leaves it as it is)."
+        f"The photo was brightened {_gain(bright):.1f} times for its dark face, noise and all: "
+        "one with more light on the face is better, or keep this as it is (exposure)."
     )
     pixels = brightened(photo.pixels, bright, float(np.ptp(mesh[:, 0])))
     return replace(photo, pixels=pixels, warnings=(*photo.warnings, said))

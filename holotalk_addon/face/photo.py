@@ -378,7 +378,9 @@ def _read_exif(image: Image.Image, warnings: list[str]) -> dict[int, Any]:
         exif = image.getexif()
         found = {**dict(exif), **exif.get_ifd(_EXIF_IFD)}
     except (*_DECODING_ERRORS, TypeError, AttributeError):
-        warnings.append("The camera's notes in the file (EXIF) are damaged: the picture may lie on its side.")
+        warnings.append(
+            "The camera's notes in the file (EXIF) are damaged: if the picture lies on its side, turn it."
+        )
         return {}
     if image.format == "TIFF":
         # Here these are the file's own size, which tells nothing of the camera's.
@@ -523,7 +525,9 @@ def _to_srgb(
                 colour, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
-            warnings.append("The colour profile in the file cannot be used: colours may be slightly off.")
+            warnings.append(
+                "The colour profile in the file cannot be used: if colours are off, save the picture as sRGB."
+            )
         else:
             if converted is not None:
                 return np.array(converted, dtype=np.uint8)

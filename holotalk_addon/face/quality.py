@@ -59,12 +59,15 @@ def face_warnings(pixels: NDArray[np.uint8], mesh: NDArray[np.float64], yaw: flo
         )
     face_width = float(np.ptp(points[:, 0]))
     if face_width < SMALL_FACE:
-        found.append(f"The face is only {face_width:.0f} pixels wide: the head will look coarse.")
+        found.append(
+            f"The face is only {face_width:.0f} pixels wide: the head will look coarse. "
+            "Use a larger picture of it."
+        )
     outside = ((points < 0.0) | (points > [width, height])).any(axis=1)
     if float(outside.mean()) > 0.02:
         found.append(
             f"The edge of the picture cuts off {100.0 * float(outside.mean()):.0f} % of the face: "
-            "what is missing is a guess."
+            "what is missing is a guess. Use a photo with the whole face."
         )
     if blur(pixels, mesh) > BLURRED:
         found.append("The face is blurred: the head will lack detail. Use a sharper photo.")
@@ -74,13 +77,14 @@ def face_warnings(pixels: NDArray[np.uint8], mesh: NDArray[np.float64], yaw: flo
             "The face is far too dark, and black cannot be seen in a pyramid: use a photo with more light on "
             "the face, or have this one brightened (exposure)."
         )
-    if light.burnt > BURNT:
+    patches = _Patches(pixels, mesh, yaw)
+    covered = patches.covered()
+    if light.burnt > BURNT and not covered:
         found.append(
             f"{100.0 * light.burnt:.0f} % of the face is burnt out to white, which nothing brings back: "
             "use a photo with less light on the face."
         )
-    patches = _Patches(pixels, mesh, yaw)
-    if patches.covered():
+    if covered:
         found.append(
             "Mouth and cheeks are covered (a mask?): the head keeps the cover. Use a photo of the bare face."
         )
