@@ -291,7 +291,7 @@ def _completion_input(
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
     covered = is_covered(photo.pixels, face.mesh, face.yaw)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, covered)
+    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, covered=covered)
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return given

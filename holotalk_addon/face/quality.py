@@ -31,6 +31,9 @@ painted on, and with painted beards, make-up, red noses, shadows, coloured light
 none of 19 bare faces and 2 of 247 painted ones is taken for covered (lips in the skin's colour), 11 of 69
 masks are missed (in grey photos, and of the skin's colour)."""
 
+NO_SKIN = -3.0
+"""CIELAB a and b of skin are above, but for a burnt one's noise: neither green nor blue."""
+
 _LIGHTNESS = 0.3
 
 _REGIONS = {
@@ -182,7 +185,10 @@ class _Patches:
         if len(below) < 3 or not skin or lips is None or around is None:
             return False
         nearest = min(_distance(a, b) for a in skin for b in below)
-        return nearest > COVER_SURE or (nearest > COVER_UNLIKE_SKIN and _distance(lips, around) < LIPS_UNSEEN)
+        if nearest > COVER_UNLIKE_SKIN and _distance(lips, around) < LIPS_UNSEEN:
+            return True
+        # Patterns may look like lips. But then it may also be a cloth that lies above.
+        return nearest > COVER_SURE and any(float(colour[1:].min()) > NO_SKIN for colour in skin)
 
 
 def _distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

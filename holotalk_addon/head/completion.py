@@ -64,10 +64,10 @@ class CompletionInput:
     person: NDArray[np.float32]
     """(H, W) person mask 0..1."""
     baked: BakedPhoto
-    covered: bool = False
-    """Mouth and cheeks lie under a mask or a scarf: the skin is that of forehead and neck."""
     hair: GrownHair | None = None
     """None for a head without any, and until it is grown."""
+    covered: bool = False
+    """Mouth and cheeks lie under a mask or a scarf: the skin is that of forehead and neck."""
 
     @property
     def grown(self) -> Hair | None:
