@@ -244,6 +244,13 @@ def _add_face(parser: argparse.ArgumentParser) -> None:
         "network over that (auto, cae), or by HOLOTALK's autoencoder; cae and holotalk also write the "
         "pictures that the network has made of the sides (generate, views)",
     )
+    parser.add_argument(
+        "--exposure",
+        choices=("auto", "lift", "keep"),
+        default="auto",
+        help="brighten the photo where the face is far too dark (auto), where it is rather dark too (lift), "
+        "or never (keep): black is invisible in a pyramid",
+    )
 
 
 def _add_layout(parser: argparse.ArgumentParser) -> None:
@@ -348,7 +355,9 @@ def _person(options: argparse.Namespace) -> tuple[Any, Any]:
     try:
         with stages.stage("Loading"):
             tools = pipeline.load_tools()
-        person = pipeline.person_from_photo(options.photo, tools, stages, options.face, options.complete)
+        person = pipeline.person_from_photo(
+            options.photo, tools, stages, options.face, options.complete, exposure=options.exposure
+        )
     finally:
         _close(stages)
     for warning in person.warnings:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
 """What may be asked for; ``auto`` is ``cae`` in this version."""
 
+EXPOSURES = ("auto", "lift", "keep")
+"""What may be done about a dark photo: brighten it where the face is far too dark, or rather dark; or not."""
+
 PICTURES = {"cae": ("left", "right", "back", "sides"), "holotalk": ("left", "front", "right")}
 """By the completion's name, what the pictures show that it draws itself, in the order of
 :attr:`Person.pictures`."""
@@ -158,6 +161,7 @@ def person_from_photo(
     face_number: int = 1,
     complete: str = "auto",
     texture_size: int | None = None,
+    exposure: str = "auto",
 ) -> Person:
     """One portrait photo to a fitted, textured head.
 
@@ -168,18 +172,19 @@ def person_from_photo(
         face_number: 1 is the largest face.
         complete: one of :data:`COMPLETIONS`.
         texture_size: pixels a side; None for the default.
+        exposure: one of :data:`EXPOSURES`.
 
     Raises:
         PhotoError: the photo cannot be read.
         FaceError: there is no (such) face in it.
-        OptionError: an unknown completion.
+        OptionError: an unknown completion or exposure.
         AssetError: the completion's network is missing or damaged.
     """
     from .face import read_photo
 
     with stages.stage("Reading the photo"):
         photo = read_photo(path)
-    return person_from_pixels(photo, tools, stages, face_number, complete, texture_size)
+    return person_from_pixels(photo, tools, stages, face_number, complete, texture_size, exposure)
 
 
 def person_from_pixels(
@@ -189,13 +194,15 @@ def person_from_pixels(
     face_number: int = 1,
     complete: str = "auto",
     texture_size: int | None = None,
+    exposure: str = "auto",
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
     from .head.head import Head
 
     model = tools.model
     paint = completion(complete)
-    faces, face, given = completion_input(photo, tools, stages, face_number, texture_size)
+    photo, faces, face = take_face(photo, tools, stages, face_number, exposure)
+    given = _completion_input(photo, faces, face, tools, stages, texture_size)
     fit = given.fit
     with stages.stage("Completing the head") as progress:
         texture = paint(given, progress)
@@ -215,6 +222,34 @@ def person_from_pixels(
     return Person(photo, faces, face, fit, head, texture.seen, warnings, texture.pictures)
 
 
+def take_face(
+    photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, exposure: str = "auto"
+) -> tuple[Photo, tuple[Face, ...], Face]:
+    """The photo as it will be used for the chosen face, every face of it, and the chosen one.
+
+    Raises:
+        FaceError: there is no (such) face in it.
+        OptionError: an unknown exposure.
+    """
+    from .face import find_faces, pick_face
+    from .face.exposure import with_light
+    from .face.photo import with_believable_focal
+
+    if exposure not in EXPOSURES:
+        raise OptionError(f"There is no exposure '{exposure}': choose auto, lift or keep.")
+    with stages.stage("Finding the face") as progress:
+        faces = tuple(find_faces(photo, tools.faces, progress))
+        face = pick_face(faces, face_number)
+        ready = with_believable_focal(photo, face.iris[:, 0], face.yaw)
+        ready = with_light(ready, face.mesh, exposure)
+        if ready is not photo:
+            # The same face, measured again: others may have come out of the dark before it.
+            faces = tuple(find_faces(ready, tools.faces))
+            face = min(faces, key=lambda other: float(np.abs(other.box - face.box).sum()), default=face)
+            faces = faces or (face,)
+    return ready, faces, face
+
+
 def completion_input(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
 ) -> tuple[tuple[Face, ...], Face, CompletionInput]:
@@ -224,7 +259,20 @@ def completion_input(
     Raises:
         FaceError: there is no (such) face in it.
     """
-    from .face import find_faces, person_mask, pick_face
+    photo, faces, face = take_face(photo, tools, stages, face_number)
+    return faces, face, _completion_input(photo, faces, face, tools, stages, texture_size)
+
+
+def _completion_input(
+    photo: Photo,
+    faces: tuple[Face, ...],
+    face: Face,
+    tools: Tools,
+    stages: Stages,
+    texture_size: int | None,
+) -> CompletionInput:
+    from .face import person_mask
+    from .face.quality import is_covered
     from .head.camera import Camera
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
@@ -233,12 +281,10 @@ def completion_input(
     from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
     model = tools.model
-    with stages.stage("Finding the face") as progress:
-        faces = tuple(find_faces(photo, tools.faces, progress))
-        face = pick_face(faces, face_number)
     with stages.stage("Separating the person"):
         parsing = tools.parsing(photo.pixels, face.mesh)
-        person = person_mask(photo, parsing, face.mesh)
+        covered = is_covered(photo.pixels, face.mesh, face.yaw)
+        person = person_mask(photo, parsing, face.mesh, covered)
     with stages.stage("Fitting the head"):
         camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
@@ -247,10 +293,12 @@ def completion_input(
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, parsing)
+    given = CompletionInput(
+        model, fit, layout, photo.pixels, person, baked, parsing, covered=covered
+    )
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
-    return faces, face, given
+    return given
 
 
 def new_file() -> None:

@@ -195,6 +195,7 @@ def test_the_panels_choices_are_those_of_the_program(addon):
     assert choices("screen") == list(layouts.SCREENS)
     assert choices("engine") == list(hologram_scene.ENGINES)
     assert set(choices("complete")) <= set(pipeline.COMPLETIONS)
+    assert choices("exposure") == list(pipeline.EXPOSURES)
     defaults = HOLOTALK_PG_settings.bl_rna.properties
     motion = motions.loop_motion()
     assert motions.loop_motion("turntable", defaults["seconds"].default, defaults["fps"].default) == motion
@@ -744,6 +745,20 @@ def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
     _fails(bpy.ops.holotalk.generate, "face")
     assert ours() == {"scenes empty": 1}
     assert session.current().job is None
+
+
+def test_a_dark_photo_is_brightened_and_the_panel_says_so(empty, photo, tmp_path):
+    with Image.open(photo) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    dark = tmp_path / "dark.png"
+    Image.fromarray((255.0 * (pixels / 255.0) ** 2.2 * 0.1 ** (1 / 2.2) + 0.5).astype(np.uint8)).save(dark)
+    assert bpy.ops.holotalk.open_photo(filepath=str(dark)) == {"FINISHED"}
+    assert "too dark" in empty.faces[0].warnings
+    empty.size_preset, empty.size, empty.complete = "CUSTOM", SIZE, "MIRROR"
+    assert bpy.ops.holotalk.generate() == {"FINISHED"}
+    settings = bpy.data.scenes[find_hologram().hologram].holotalk
+    assert "brightened" in settings.photo_warnings
+    assert "too dark" not in settings.faces[0].warnings
 
 
 def test_without_a_photo_or_a_hologram_the_buttons_are_off(empty):

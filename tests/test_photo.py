@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image, ImageCms
 
 from holotalk_addon.errors import PhotoError
-from holotalk_addon.face.photo import SMALLEST_SIDE, focal_length, read_photo
+from holotalk_addon.face.photo import SMALLEST_SIDE, focal_length, read_photo, with_believable_focal
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +241,97 @@ def test_a_large_picture_is_reduced_on_reading(tmp_path, rgb):
     assert difference(photo.pixels, np.array(Image.fromarray(rgb).resize((1000, 750)))) < 4.0
 
 
+def pages_of(path: Path, *pages: Image.Image, **options: object) -> Path:
+    pages[0].save(path, save_all=True, append_images=list(pages[1:]), **options)
+    return path
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_largest_page_of_a_tiff_is_taken(tmp_path, rgb, place, big):
+    page = Image.fromarray(rgb)
+    pages = [page.resize((64, 48)), page.resize((200, 150))]
+    pages.insert(place, page)
+    photo = read_photo(pages_of(tmp_path / "scan.tif", *pages, big_tiff=big))
+    assert (photo.original_width, photo.original_height) == (400, 300)
+    assert difference(photo.pixels, rgb) == 0.0
+    said = f"The file has 3 pages: number {place + 1}, the largest, is used."
+    assert photo.warnings == ((said,) if place else ())
+
+
+def test_pages_as_large_as_one_another_begin_with_the_first(tmp_path, rgb):
+    photo = read_photo(pages_of(tmp_path / "scan.tif", *(Image.fromarray(a) for a in (rgb, 255 - rgb))))
+    assert difference(photo.pixels, rgb) == 0.0
+    assert photo.warnings == ()
+
+
+def test_a_thumbnail_too_small_to_read_does_not_refuse_the_file(tmp_path, rgb):
+    page = Image.fromarray(rgb)
+    photo = read_photo(pages_of(tmp_path / "scan.tif", page.resize((24, 18)), page))
+    assert difference(photo.pixels, rgb) == 0.0
+
+
+def test_the_largest_page_of_a_sixteen_bit_tiff(tmp_path, rgb):
+    """Pages that Pillow does not know: it reads none with three times 16 bits."""
+    large = rgb[..., ::-1].astype(np.uint16) * 257
+    small = cv2.resize(large, (64, 48), interpolation=cv2.INTER_AREA)
+    assert cv2.imwritemulti(str(tmp_path / "all_deep.tif"), [small, large])
+    assert cv2.imwritemulti(str(tmp_path / "eight_then_deep.tif"), [(small // 257).astype(np.uint8), large])
+    for name in ("all_deep.tif", "eight_then_deep.tif"):
+        photo = read_photo(tmp_path / name)
+        assert (photo.original_width, photo.original_height) == (400, 300), name
+        assert difference(photo.pixels, rgb) < 1.0, name
+
+
+def test_each_page_is_turned_by_its_own_orientation(tmp_path, rgb):
+    stored = Image.fromarray(np.ascontiguousarray(STORED[6](rgb)))
+    stored.encoderinfo = {"exif": exif_bytes({0x0112: 6})}
+    thumbnail = Image.fromarray(rgb).resize((64, 48))
+    photo = read_photo(pages_of(tmp_path / "scan.tif", thumbnail, stored))
+    assert (photo.original_width, photo.original_height) == (400, 300)
+    assert difference(photo.pixels, rgb) == 0.0
+
+
+def test_a_pyramid_of_reduced_pictures_is_read_at_its_full_size(tmp_path, rgb):
+    """As viewers of large scans write it: the reduced pictures in sub-directories of the first page."""
+    path = tmp_path / "pyramid.tif"
+    page = Image.fromarray(rgb)
+    pages_of(path, page, page.resize((200, 150)))
+    data = bytearray(path.read_bytes())
+    _hang_second_page_under_the_first(data)
+    path.write_bytes(data)
+    with Image.open(path) as image:
+        assert image.n_frames == 1
+        assert [child.size for child in image.get_child_images()] == [(200, 150)]
+    photo = read_photo(path)
+    assert difference(photo.pixels, rgb) == 0.0
+    assert photo.warnings == ()
+
+
+def _hang_second_page_under_the_first(data: bytearray) -> None:
+    """Make the second page of a little-endian TIFF a sub-directory of the first (TIFF supplement 1)."""
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    tags = bytes(data[first + 2 : first + 2 + 12 * count])
+    (second,) = struct.unpack_from("<I", data, first + 2 + 12 * count)
+    # A copy of the first directory with one tag more, at the end of the file; in order of their numbers.
+    entries = [tags[i : i + 12] for i in range(0, len(tags), 12)]
+    entries.append(struct.pack("<HHII", 330, 4, 1, second))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry)[0])
+    data.extend(b"\0" * (len(data) % 2))
+    struct.pack_into("<I", data, 4, len(data))
+    data.extend(struct.pack("<H", count + 1) + b"".join(entries) + struct.pack("<I", 0))
+
+
+def test_an_animation_gives_its_first_frame(tmp_path, rgb):
+    frames = [Image.fromarray(rgb), Image.fromarray(255 - rgb)]
+    for name in ("moving.gif", "moving.png", "moving.webp"):
+        options = {"lossless": True} if name.endswith("webp") else {}
+        photo = read_photo(pages_of(tmp_path / name, *frames, **options))
+        assert difference(photo.pixels, rgb) < 6.0, name
+        assert photo.warnings == (), name
+
+
 def peak_megabytes(path: Path) -> float:
     """Peak resident memory of a process of its own that reads ``path``.
 
@@ -376,6 +467,7 @@ def test_damaged_exif_does_not_stop_the_reading(tmp_path, rgb):
 
 
 FOCAL_35, FOCAL, PLANE_X, PLANE_UNIT, PIXEL_X, PIXEL_Y = 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002, 0xA003
+WIDTH, HEIGHT = 0x0100, 0x0101
 
 
 @pytest.mark.parametrize(
@@ -396,6 +488,21 @@ FOCAL_35, FOCAL, PLANE_X, PLANE_UNIT, PIXEL_X, PIXEL_Y = 0xA405, 0x920A, 0xA20E,
         ),
         # cropped after the capture: nobody knows
         ({FOCAL_35: 50, PIXEL_X: 6000, PIXEL_Y: 4000}, (2000, 2000), (3000.0, False)),
+        # cut out of a 4:3 picture: ImageWidth, as some phones write it
+        ({FOCAL_35: 24, WIDTH: 4000, HEIGHT: 3000}, (1500, 1000), (2250.0, False)),
+        # an editor's new size beside the camera's
+        (
+            {FOCAL_35: 24, PIXEL_X: 1500, PIXEL_Y: 1000, WIDTH: 4000, HEIGHT: 3000},
+            (1500, 1000),
+            (2250.0, False),
+        ),
+        # reduced as a whole, the size at capture left as it was
+        ({FOCAL_35: 24, PIXEL_X: 4000, PIXEL_Y: 3000}, (1024, 768), (24 / 43.2666 * 1280, True)),
+        ({FOCAL_35: 24, WIDTH: 4000, HEIGHT: 3000}, (768, 1024), (24 / 43.2666 * 1280, True)),
+        # squares and 4:5 are crops even where an editor has written their size into EXIF
+        ({FOCAL_35: 24, PIXEL_X: 1000, PIXEL_Y: 1000}, (1000, 1000), (1500.0, False)),
+        ({FOCAL_35: 13}, (1080, 1350), (2025.0, False)),
+        ({FOCAL_35: 24}, (1920, 1080), (24 / 43.2666 * 2202.9, True)),
         # turned upright by software, dimensions left as they were
         ({FOCAL_35: 50, PIXEL_X: 3000, PIXEL_Y: 2000}, (2000, 3000), (50 / 36 * 3000, True)),
         ({FOCAL_35: 0}, (3000, 2000), (4500.0, False)),
@@ -417,3 +524,38 @@ def test_focal_length_comes_out_of_a_file_in_working_pixels(tmp_path):
     assert (photo.width, photo.height) == (400, 600)
     assert photo.focal_from_exif
     assert photo.focal_px == pytest.approx(28 / 36 * 600, rel=1e-4)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif"])
+@pytest.mark.parametrize("focal_35", [13, 24])
+def test_a_crop_that_kept_its_focal_length_is_said_to_be_one(tmp_path, focal_35, ending):
+    image = Image.fromarray(skimage.data.astronaut())
+    notes = exif_bytes({}, {FOCAL_35: focal_35})
+    image.save(tmp_path / f"crop.{ending}", exif=notes)
+    photo = read_photo(tmp_path / f"crop.{ending}")
+    assert not photo.focal_from_exif
+    assert photo.focal_px == pytest.approx(1.5 * 512)
+    assert ["cropped" in text for text in photo.warnings] == [True]
+    image.crop((0, 0, 512, 384)).save(tmp_path / f"whole.{ending}", exif=notes)
+    photo = read_photo(tmp_path / f"whole.{ending}")
+    assert photo.focal_px == pytest.approx(focal_35 / 43.2666 * 640, rel=1e-4)
+    assert photo.warnings == ()
+
+
+def test_a_focal_length_that_puts_the_head_into_the_lens_is_not_believed(tmp_path):
+    image = Image.fromarray(skimage.data.astronaut()).resize((1200, 900))
+    image.save(tmp_path / "phone.jpg", exif=exif_bytes({}, {FOCAL_35: 24}))
+    photo = read_photo(tmp_path / "phone.jpg")
+    assert with_believable_focal(photo, apart(200.0), 0.0) is photo  # 0.26 m
+    doubted = with_believable_focal(photo, apart(220.0), 0.0)  # 0.24 m
+    assert not doubted.focal_from_exif
+    assert doubted.focal_px == pytest.approx(1800.0)
+    assert ["cropped" in text for text in doubted.warnings] == [True]
+    # Turned by 60 degrees, the same head shows half of that distance.
+    assert with_believable_focal(photo, apart(110.0), 60.0).focal_px == doubted.focal_px
+    # Without EXIF there is nothing to doubt.
+    assert with_believable_focal(doubted, apart(900.0), 0.0) is doubted
+
+
+def apart(pixels: float) -> np.ndarray:
+    return np.array([[500.0, 400.0], [500.0 + pixels, 400.0]])

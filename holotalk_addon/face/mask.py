@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .parsing import PERSON, SIDE, Parsing
+from .mesh import picture_to_crop
+from .parsing import PERSON, SIDE, Parsing, face_outline
 from .photo import Photo
 
 FILTER_SIDE = 768
@@ -16,11 +18,16 @@ is lost (He & Sun 2015, Fast Guided Filter, arXiv:1505.00996), and a 3000-px squ
 FILTER_RADIUS = 2 * FILTER_SIDE // SIDE
 """Pixels at that size: two of the network's, the width of its own soft edge."""
 
+_EDGE = 4  # pixels of the network's square: what reaches so near to the face's outline comes from beside it
+_ISLAND = 0.12  # of the face: larger things in its middle are held before it
+
 FILTER_EPSILON = 1e-3
 """Variance of the guide (0..1) below which a window counts as flat: about 3 % of the full range."""
 
 
-def person_mask(photo: Photo, parsing: Parsing, mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+def person_mask(
+    photo: Photo, parsing: Parsing, mesh: NDArray[np.floating], covered: bool = False
+) -> NDArray[np.float32]:
     """(H, W) float32, 0 ground .. 1 person, for one face of a photo; 0 outside the square that was parsed.
 
     The network works at 256 pixels; its soft edge is moved on to the photo's own by a guided filter (He,
@@ -31,6 +38,7 @@ def person_mask(photo: Photo, parsing: Parsing, mesh: NDArray[np.floating]) -> N
         photo: the photo.
         parsing: what its pixels show around the face.
         mesh: (468, 3) the face, pixels.
+        covered: the person wears something over mouth and cheeks, which belongs to them.
     """
     out = np.zeros((photo.height, photo.width), dtype=np.float32)
     low = np.floor(parsing.square.centre - parsing.square.side / 2.0).astype(int)
@@ -43,7 +51,7 @@ def person_mask(photo: Photo, parsing: Parsing, mesh: NDArray[np.floating]) -> N
     shape = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
     step = np.array([(right - left) / shape[0], (bottom - top) / shape[1]])
     corner = np.array([left, top], dtype=np.float64)
-    coarse = parsing.read(parsing.share(*PERSON), corner, step, shape)
+    coarse = parsing.read(_person_share(parsing, mesh, covered), corner, step, shape)
     mask = _sharpened(photo.pixels[top:bottom, left:right], coarse)
     if photo.alpha is not None:
         mask = np.minimum(mask, photo.alpha[top:bottom, left:right].astype(np.float32) / np.float32(255.0))
@@ -51,10 +59,27 @@ def person_mask(photo: Photo, parsing: Parsing, mesh: NDArray[np.floating]) -> N
     return out
 
 
+def _person_share(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> NDArray[np.float32]:
+    """(SIDE, SIDE) 0..1 how surely a pixel shows the person.
+
+    What lies inside the face is the person, unless it comes in from beside it, as hands and hair of others do:
+    the network takes white stubble, teeth and hard shadows for things before the face.
+    """
+    share = parsing.share(*PERSON)
+    outline = face_outline(picture_to_crop(mesh, parsing.square.centre, parsing.square.side, 0.0, SIDE)) > 0
+    strange = (share < 0.5) & outline
+    if covered:
+        return np.where(strange, np.float32(1.0), share)
+    _, pieces, found, _ = cv2.connectedComponentsWithStats(strange.astype(np.uint8), connectivity=4)
+    inner = cv2.erode(outline.astype(np.uint8), np.ones((3, 3)), iterations=_EDGE) > 0
+    from_beside = np.unique(pieces[strange & ~inner])
+    island = strange & ~np.isin(pieces, from_beside)
+    island &= found[:, cv2.CC_STAT_AREA][pieces] < _ISLAND * outline.sum()
+    return np.where(island, np.float32(1.0), share)
+
+
 def _sharpened(guide: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mask (h, w) brought to the size of ``guide`` (H, W, 3) uint8 with the guide's own edges."""
-    import cv2
-
     size = (coarse.shape[1], coarse.shape[0])
     small = cv2.resize(guide, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255.0)
     planes = guided_coefficients(small, coarse, FILTER_RADIUS, FILTER_EPSILON)
@@ -78,8 +103,6 @@ def guided_coefficients(
     the variance of the guide below which it counts as flat. Returns (H, W, 4) float32: the filtered
     values are the first three planes times the guide's channels, plus the fourth.
     """
-    import cv2
-
     def mean(array: NDArray[np.float32]) -> NDArray[np.float32]:
         window = (2 * radius + 1, 2 * radius + 1)
         return np.asarray(cv2.boxFilter(array, -1, window, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
@@ -110,8 +133,6 @@ def guided_coefficients(
 
 def _part_with_face(mask: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float32]:
     """Only what hangs together (above one half) with the face, and its soft edge."""
-    import cv2
-
     height, width = mask.shape
     solid = (mask > 0.5).astype(np.uint8)
     count, labels = cv2.connectedComponents(solid, connectivity=4)

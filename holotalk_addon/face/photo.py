@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +54,36 @@ DEFAULT_FOCAL_PER_SIDE = 1.5
 PLAUSIBLE_FOCAL_PER_SIDE = (0.35, 20.0)
 """EXIF values outside (angles of view over 110 or under 3 degrees) are writing errors."""
 
+CAMERA_SHAPES = (3 / 2, 4 / 3, 16 / 9)
+"""Longer side over shorter of what cameras and phones take. A square or 5:4 is nearly always a crop, and many
+editors give the crop's size to EXIF's own and keep the focal length."""
+
+SAME_SHAPE = 0.02
+"""Relative difference up to which two shapes are the same: a rounded size, a picture levelled by a degree."""
+
+NEAREST_HEAD_M = 0.25
+"""Metres from the camera below which no head stands: a selfie at 12 inches (0.30 m) is the near one of Ward
+et al. 2018 (JAMA Facial Plastic Surgery 20:333), and phones' front cameras are sharp from about here on."""
+
+PUPILS_M = 0.063
+"""Metres between an adult's pupils (Dodgson 2004); a child's are closer, which makes the distance computed
+from them too large and so believed."""
+
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 # EXIF tag numbers (Exif 2.32, table 4 and following).
+_IMAGE_WIDTH, _IMAGE_HEIGHT = 0x0100, 0x0101
 _ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
 _FOCAL_LENGTH = 0x920A
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
 _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
 _FOCAL_LENGTH_35 = 0xA405
+
+CROPPED = (
+    "The photo was cropped after it was taken, so its focal length is unknown: "
+    "the whole photo gives a truer shape of the head."
+)
 
 _DECODING_ERRORS = (
     OSError,
@@ -136,7 +157,8 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     """Read a picture file as a :class:`Photo` whose longer side has at most ``max_side`` pixels.
 
     EXIF orientation is applied; embedded colour profiles are converted to sRGB; grey, palette, CMYK,
-    16-bit and floating-point pictures become 8-bit RGB; of animations the first frame is taken.
+    16-bit and floating-point pictures become 8-bit RGB; of animations the first frame is taken, of a TIFF
+    with several pages the largest: scanners and editors put a thumbnail first.
     Transparent parts are laid over mid grey: black or white would melt into dark hair or a pale
     forehead, and the colours hidden under full transparency are arbitrary.
 
@@ -145,11 +167,16 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     path = Path(path)
     _check_file(path)
     warnings: list[str] = []
+    pages = _tiff_pages(path)
+    page = max(range(len(pages)), key=lambda n: pages[n][0] * pages[n][1], default=0)
+    if page:
+        warnings.append(f"The file has {len(pages)} pages: number {page + 1}, the largest, is used.")
     with _bomb_limit_lifted():
         try:
             with Image.open(path, formats=_known_formats()) as image:
                 colour: Image.Image | NDArray[np.uint8]
                 alpha: NDArray[np.uint8] | None = None
+                _turn_to_page(image, page)
                 size_in_file = (int(image.size[0]), int(image.size[1]))
                 _check_size(path, size_in_file, _bytes_per_pixel(image))
                 # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
@@ -161,11 +188,11 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
                 colour, alpha = _decode_with_pillow(image, max_side)
         except UnidentifiedImageError as error:
             # Pillow does not know TIFFs of three times 16 bits; OpenCV does.
-            if not _is_tiff(path):
+            if not pages:
                 raise PhotoError(_not_a_picture(path)) from error
-            colour = _decode_with_cv2(path, max_side)
+            colour = _decode_with_cv2(path, page, max_side)
             alpha = None
-            size_in_file, exif, profile = _tiff_size(path, colour), {}, None
+            size_in_file, exif, profile = pages[page], {}, None
         except PhotoError:
             raise
         except MemoryError as error:
@@ -188,6 +215,8 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     height, width = pixels.shape[:2]
     scale = max(width, height) / max(original_width, original_height)
     focal, from_exif = focal_length(exif, size_in_file)
+    if _number(exif.get(_FOCAL_LENGTH_35)) and is_cropped(exif, size_in_file):
+        warnings.append(CROPPED)
     return Photo(
         path=path,
         pixels=pixels,
@@ -212,17 +241,14 @@ def focal_length(exif: dict[int, Any], size: tuple[int, int]) -> tuple[float, bo
        from the size at capture (PixelXDimension) to the size in the file.
     3. 1.5 times the longer side.
 
-    A picture whose proportions are not those at capture has been cropped, so that neither of the first
-    two holds; likewise implausible values: the default then.
+    Neither of the first two holds in a cropped picture (:func:`is_cropped`), nor are implausible values
+    believed: the default then.
     """
     width, height = size
     longer = max(width, height)
     default = DEFAULT_FOCAL_PER_SIDE * longer
-    captured_x, captured_y = _number(exif.get(_PIXEL_X)), _number(exif.get(_PIXEL_Y))
-    if captured_x and captured_y:
-        captured = max(captured_x, captured_y) / min(captured_x, captured_y)
-        if abs(captured / (longer / min(width, height)) - 1.0) > 0.02:
-            return default, False
+    if is_cropped(exif, size):
+        return default, False
     focal = 0.0
     film = _number(exif.get(_FOCAL_LENGTH_35))
     millimetres = _number(exif.get(_FOCAL_LENGTH))
@@ -231,12 +257,45 @@ def focal_length(exif: dict[int, Any], size: tuple[int, int]) -> tuple[float, bo
         focal = film / FILM_DIAGONAL_MM * math.hypot(width, height)
     elif millimetres and resolution:
         unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(_number(exif.get(_PLANE_UNIT)) or 2), 25.4)
-        resized = longer / max(captured_x, captured_y) if captured_x and captured_y else 1.0
-        focal = millimetres * resolution / unit_mm * resized
+        captured = max(_number(exif.get(_PIXEL_X)), _number(exif.get(_PIXEL_Y)))
+        focal = millimetres * resolution / unit_mm * (longer / captured if captured else 1.0)
     low, high = PLAUSIBLE_FOCAL_PER_SIDE
     if not low * longer <= focal <= high * longer:
         return default, False
     return focal, True
+
+
+def is_cropped(exif: dict[int, Any], size: tuple[int, int]) -> bool:
+    """Whether a picture of ``size`` (width, height) is a part of what the camera took, as far as shapes tell.
+
+    It is where its shape is none of a camera's, or another than that of a size at capture in ``exif``
+    (PixelXDimension, and ImageWidth as some phones write it). A mere reduction keeps the shape.
+    """
+    shape = max(size) / min(size)
+    if all(abs(shape / camera - 1.0) > SAME_SHAPE for camera in CAMERA_SHAPES):
+        return True
+    for across, down in ((_PIXEL_X, _PIXEL_Y), (_IMAGE_WIDTH, _IMAGE_HEIGHT)):
+        x, y = _number(exif.get(across)), _number(exif.get(down))
+        if x and y and abs(max(x, y) / min(x, y) / shape - 1.0) > SAME_SHAPE:
+            return True
+    return False
+
+
+def with_believable_focal(photo: Photo, pupils: NDArray[np.float64], yaw: float) -> Photo:
+    """The photo, with the default focal length where EXIF's would put the head nearer to the camera than
+    heads are (:data:`NEAREST_HEAD_M`): it is a crop of the shape it was taken in.
+
+    ``pupils`` (2, 2) in working pixels; ``yaw`` in degrees, which foreshortens their distance.
+    """
+    pupils_px = float(np.linalg.norm(pupils[1] - pupils[0])) / max(math.cos(math.radians(yaw)), 0.3)
+    if not photo.focal_from_exif or photo.focal_px * PUPILS_M >= NEAREST_HEAD_M * pupils_px:
+        return photo
+    return replace(
+        photo,
+        focal_px=DEFAULT_FOCAL_PER_SIDE * max(photo.width, photo.height),
+        focal_from_exif=False,
+        warnings=(*photo.warnings, CROPPED),
+    )
 
 
 def _check_file(path: Path) -> None:
@@ -317,10 +376,17 @@ def _number(value: Any) -> float:
 def _read_exif(image: Image.Image, warnings: list[str]) -> dict[int, Any]:
     try:
         exif = image.getexif()
-        return {**dict(exif), **exif.get_ifd(_EXIF_IFD)}
+        found = {**dict(exif), **exif.get_ifd(_EXIF_IFD)}
     except (*_DECODING_ERRORS, TypeError, AttributeError):
-        warnings.append("The camera's notes in the file (EXIF) are damaged: the picture may lie on its side.")
+        warnings.append(
+            "The camera's notes in the file (EXIF) are damaged: if the picture lies on its side, turn it."
+        )
         return {}
+    if image.format == "TIFF":
+        # Here these are the file's own size, which tells nothing of the camera's.
+        for tag in (_IMAGE_WIDTH, _IMAGE_HEIGHT):
+            found.pop(tag, None)
+    return found
 
 
 def _fitting(width: int, height: int, max_side: int) -> tuple[int, int]:
@@ -379,19 +445,20 @@ def _deep_grey_to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
     return out
 
 
-def _decode_with_cv2(path: Path, max_side: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB through OpenCV, as stored (no orientation): 16-bit TIFFs."""
+def _decode_with_cv2(path: Path, page: int, max_side: int) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB through OpenCV, as stored (no orientation): a page of a 16-bit TIFF."""
     import cv2
 
     # Not cv2.imread: on Windows it cannot open names outside the system's code page.
     data = np.fromfile(path, dtype=np.uint8)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        decoded = cv2.imdecode(data, flags)
+        _, found = cv2.imdecodemulti(data, flags, range=(page, page + 1))
     except cv2.error as error:
         raise PhotoError(_not_a_picture(path)) from error
-    if decoded is None:
+    if not found:
         raise PhotoError(_not_a_picture(path))
+    decoded = found[0]
     _check_size(path, (decoded.shape[1], decoded.shape[0]), 3.0)
     size = _fitting(decoded.shape[1], decoded.shape[0], max_side)
     if size != (decoded.shape[1], decoded.shape[0]):
@@ -399,29 +466,49 @@ def _decode_with_cv2(path: Path, max_side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+def _turn_to_page(image: Image.Image, page: int) -> None:
+    if page:
+        try:
+            image.seek(page)
+        except SyntaxError as error:  # a kind of pixels that Pillow does not know
+            raise UnidentifiedImageError(str(error)) from error
 
 
-def _tiff_size(path: Path, decoded: NDArray[np.uint8]) -> tuple[int, int]:
-    """(width, height) in the file; where Pillow cannot tell, OpenCV's header reader is of no help
-    either, so the two tags are read here.
+def _tiff_pages(path: Path) -> list[tuple[int, int]]:
+    """(width, height) of each page of a TIFF or BigTIFF (TIFF 6.0, section 2), as far as they can be read;
+    an empty list for other files. Read here, as Pillow does not know every page's kind of pixels and OpenCV
+    would decode them all.
     """
+    pages: list[tuple[int, int]] = []
     with path.open("rb") as file:
-        head = file.read(8)
+        head = file.read(16)
+        if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return []
         order = "<" if head[:2] == b"II" else ">"
-        found: dict[int, int] = {}
-        if head[2:4] in (b"*\0", b"\0*"):
-            file.seek(struct.unpack(order + "I", head[4:8])[0])
-            (count,) = struct.unpack(order + "H", file.read(2))
-            for _ in range(count):
-                entry = file.read(12)
-                tag, kind = struct.unpack(order + "HH", entry[:4])
-                found[tag] = struct.unpack(
-                    order + ("H" if kind == 3 else "I"), entry[8 : 10 if kind == 3 else 12]
-                )[0]
-    return found.get(256, decoded.shape[1]), found.get(257, decoded.shape[0])
+        # How the number of tags, an offset, and a tag's kind and count are written.
+        number, offset, entry = ("Q", "Q", "HHQ") if b"+" in head[:4] else ("H", "I", "HHI")
+        value_at = struct.calcsize(order + entry)
+        entry_size = value_at + struct.calcsize(offset)
+        visited: set[int] = set()
+        try:
+            (at,) = struct.unpack_from(order + offset, head, struct.calcsize(offset))
+            while at and at not in visited:
+                visited.add(at)
+                file.seek(at)
+                (count,) = struct.unpack(order + number, file.read(struct.calcsize(number)))
+                tags = file.read(min(count, 65535) * entry_size)
+                found: dict[int, int] = {}
+                for start in range(0, len(tags), entry_size):
+                    tag, kind = struct.unpack_from(order + "HH", tags, start)
+                    if tag in (_IMAGE_WIDTH, _IMAGE_HEIGHT):
+                        (found[tag],) = struct.unpack_from(
+                            order + ("H" if kind == 3 else "I"), tags, start + value_at
+                        )
+                pages.append((found.get(_IMAGE_WIDTH, 0), found.get(_IMAGE_HEIGHT, 0)))
+                (at,) = struct.unpack(order + offset, file.read(struct.calcsize(offset)))
+        except (struct.error, OSError, OverflowError, ValueError):
+            return pages  # the rest is not there; what reads the pixels says so where it matters
+    return pages
 
 
 def _to_srgb(
@@ -438,7 +525,9 @@ def _to_srgb(
                 colour, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
-            warnings.append("The colour profile in the file cannot be used: colours may be slightly off.")
+            warnings.append(
+                "The colour profile in the file cannot be used: if colours are off, save the picture as sRGB."
+            )
         else:
             if converted is not None:
                 return np.array(converted, dtype=np.uint8)

@@ -69,6 +69,8 @@ class CompletionInput:
     """What the photo's pixels show around the face."""
     hair: GrownHair | None = None
     """None for a head without any, and until it is grown."""
+    covered: bool = False
+    """Mouth and cheeks lie under a mask or a scarf: the skin is that of forehead and neck."""
 
     @property
     def grown(self) -> Hair | None:

@@ -25,7 +25,7 @@ from .eyes import complete_eyes, lash_alpha
 from .hair import hair_colour, hair_grain, luminance, where_hair
 from .head import PARTS
 from .morphable_model import HeadModel
-from .surface import membrane
+from .surface import membrane, smoothstep
 from .texture import BakedPhoto, bake_photo
 
 _SKIN_DEFAULT = (0.72, 0.56, 0.48)  # only where the photo shows no skin at all
@@ -37,6 +37,7 @@ _LASH = (0.10, 0.08, 0.07)
 _LIT_SKIN = 0.62  # luminance of skin at which the plain colours above hold
 _LEAST_SEEN = 0.35  # a vertex counts as seen from here on
 _VERTEX_PICTURE = 1024  # resolution at which colours are gathered for the vertices
+_COVER_EDGE = 0.3  # of the region "face": a mask reaches beyond it, on to the jaw's edge
 _PULL_TO_PRIOR = 0.03  # how strongly unseen surface turns to the person's skin or hair colour
 
 
@@ -100,11 +101,23 @@ def _seen_colours(
 def _face_skin(given: CompletionInput) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """(3,) middle and (3,) spread of the face's colours in the photo; None where too little was seen."""
     face, confidence = _seen_colours(given.model, given.baked.colour, given.baked.seen)
-    skin = confidence * given.model.region("face") > 0.6
+    skin = confidence * given.model.region("face") * _bare(given) > 0.6
     if skin.sum() < 30:
         return None
     centre = np.median(face[skin], axis=0)
     return centre, 1.4826 * np.median(np.abs(face[skin] - centre), axis=0) + 0.04
+
+
+def _bare(given: CompletionInput) -> NDArray[np.float64]:
+    """(V,) 1 where what the photo shows may be the person's own colours, 0 under a mask: on the face from the
+    lower lids down.
+    """
+    model = given.model
+    if not given.covered:
+        return np.ones(len(model.mean))
+    eyes = model.vertex_parts == PARTS.index("eyes")
+    below = model.mean[:, 1] < model.mean[eyes, 1].min()
+    return 1.0 - below * smoothstep(model.region("face") / _COVER_EDGE)
 
 
 def _skin_alone(
@@ -187,7 +200,9 @@ def _person_colours(
 ) -> _Colours:
     model = given.model
     found, confidence = _seen_colours(model, colour, seen)
-    skin = _weighted_median(found, confidence * model.region("face") * (1 - model.region("lips")))
+    skin = _weighted_median(
+        found, confidence * model.region("face") * (1 - model.region("lips")) * _bare(given)
+    )
     if skin is None:
         skin = np.array(_SKIN_DEFAULT)
     hair = hair_colour(given, found, confidence, skin)
@@ -211,11 +226,18 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
 
     inside = model.region("mouth_inside")[:, None]
     prior = prior * (1 - inside) + in_light(_MOUTH) * inside
-    trusted = np.where(confidence > _LEAST_SEEN, confidence, 0.0)
     pull = _PULL_TO_PRIOR + 1.5 * colours.haired + 0.5 * model.region("mouth_inside")
-    total = trusted + pull
-    target = (found * trusted[:, None] + prior * pull[:, None]) / total[:, None]
-    result = membrane(model.edges, model.mean, target, np.where(skin_part, total, 1.0))
+
+    def spread(trusted: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = trusted + pull
+        target = (found * trusted[:, None] + prior * pull[:, None]) / total[:, None]
+        return membrane(model.edges, model.mean, target, np.where(skin_part, total, 1.0))
+
+    seen = np.where(confidence > _LEAST_SEEN, confidence, 0.0)
+    bare = _bare(given)
+    result = spread(seen * bare)
+    if given.covered:  # the cover's own folds take its colour, nothing else does
+        result += (1.0 - bare)[:, None] * (spread(seen) - result)
     for part, plain in (("teeth", _TEETH), ("tongue", _TONGUE), ("eyes", _SCLERA), ("lashes", _LASH)):
         members = model.vertex_parts == PARTS.index(part)
         result[members] = in_light(plain)

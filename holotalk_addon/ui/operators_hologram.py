@@ -86,6 +86,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         settings = current_settings(context)
         layout_of(settings), motion_of(settings)  # what cannot work is said before the work
         path, number, complete = settings.photo_path(), settings.face_number, settings.complete.lower()
+        exposure = settings.exposure.lower()
         self._scene, self._photo = settings.id_data.session_uid, settings.photo
 
         def work(tell: Tell) -> Any:
@@ -94,7 +95,7 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
             stages = Stages(tell)
             with stages.stage(LOADING):
                 tools = session.current().tools()
-            return person_from_photo(path, tools, stages, number, complete)
+            return person_from_photo(path, tools, stages, number, complete, exposure=exposure)
 
         return ThreadJob(work, GENERATE_SHARES, session.current().alone)
 
@@ -105,6 +106,10 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         settings = settings_of(self._scene)
         first = hologram_scene() is None
         take_faces(settings, self._photo, result.photo, result.faces)
+        # All that there is to say, also of the head; the panel shows the face's own beside them.
+        of_head = (text for text in result.warnings if text not in result.face.warnings)
+        if settings.photo == self._photo:
+            settings.photo_warnings = "\n".join(of_head)
         values = read_settings(settings)
         build_hologram(
             result.head,

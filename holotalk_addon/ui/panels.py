@@ -137,6 +137,7 @@ class HOLOTALK_PT_advanced(_Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column()
+        column.prop(settings, "exposure")
         column.prop(settings, "engine")
         column.prop(settings, "fps")
 

@@ -191,6 +191,15 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
             ("MIRROR", "Mirror and fill", "The other side of the face, and skin and hair from the photo"),
         ),
     )
+    exposure: bpy.props.EnumProperty(
+        name="Exposure",
+        description="What is done about a dark photo: black is invisible in a pyramid",
+        items=(
+            ("AUTO", "Automatic", "Brighten the photo where the face is far too dark"),
+            ("LIFT", "Brighten", "Brighten the photo where the face is rather dark, too"),
+            ("KEEP", "As in the photo", "Leave the photo as it is"),
+        ),
+    )
     gaze: bpy.props.FloatVectorProperty(
         name="Gaze",
         description="Where the eyes look: toward the person's left, and up",
