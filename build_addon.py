@@ -49,7 +49,6 @@ DATA = (
     "face_detection_short_range",
     "face_detection_full_range",
     "iris_landmark",
-    "selfie_segmentation",
     LANDMARKS,
     "face_descriptor",
 )

@@ -290,8 +290,7 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     x, y, width, height = person.face.box
     corner = np.array([x + width / 2, y + height / 2]) - 1.5 * height
     scale = OUTLINE_SIDE / (3.0 * height)
-    others = [face for face in person.faces if face is not person.face]
-    mask = person_mask(photo, person.face, tools.faces, others)
+    mask = person_mask(photo, tools.parsing(photo.pixels, person.face.mesh), person.face.mesh)
     matrix = np.column_stack([np.diag([scale, scale]), -scale * corner])
     size = (OUTLINE_SIDE, OUTLINE_SIDE)
     shown = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5

@@ -134,7 +134,9 @@ def _train(options: argparse.Namespace) -> int:
     try:
         import keras
     except ModuleNotFoundError as error:
-        raise MissingPartError("Training needs Keras: run `make train`, or `pip install 'holotalk[train]'`.") from error
+        raise MissingPartError(
+            "Training needs Keras: run `make train`, or `pip install 'holotalk[train]'`."
+        ) from error
 
     from holotalk_addon.cae import training
     from holotalk_addon.cae.parsing_training import parsing_network, parsing_task
@@ -168,7 +170,9 @@ def _train(options: argparse.Namespace) -> int:
     network = training.best_network(options.folder, parsing_network())
     with replacing(options.output) as beside:
         convert(network, beside)
-        apart = disagreement(network, beside, task.held_out.make(np.arange(PROBES), None)[0].astype(np.float32))
+        apart = disagreement(
+            network, beside, task.held_out.make(np.arange(PROBES), None)[0].astype(np.float32)
+        )
         print(f"{options.output}: the logits of LiteRT and Keras differ by at most {apart:.1e}")
         if apart > LARGEST_DISAGREEMENT:
             raise MissingPartError(

@@ -135,14 +135,6 @@ PACKAGES: tuple[AssetPackage, ...] = (
                 licence=_APACHE,
             ),
             AssetFile(
-                key="selfie_segmentation",
-                member=f"{_MEDIAPIPE}/selfie_segmentation/selfie_segmentation.tflite",
-                name="selfie_segmentation.tflite",
-                sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
-                size=249505,
-                licence=_APACHE,
-            ),
-            AssetFile(
                 key="mediapipe_licence",
                 member="mediapipe-0.10.21.dist-info/LICENSE",
                 name="mediapipe_licence.txt",

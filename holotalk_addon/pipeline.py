@@ -27,6 +27,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .cae.self_check import SelfCheck
     from .face import Face, FaceModels, ParsingNetwork, Photo
     from .head.completion import Completion, CompletionInput, NamedPicture
     from .head.fitting import HeadFit
@@ -95,6 +96,8 @@ class Person:
     """(S, S) how much of each texel the photo showed, 0..1."""
     warnings: tuple[str, ...]
     """Sentences for the user."""
+    check: SelfCheck
+    """How much the finished head looks like the photo."""
     pictures: tuple[NamedPicture, ...] = ()
     """What the completion has drawn of the person beside the texture, named as in :data:`PICTURES`."""
 
@@ -197,6 +200,8 @@ def person_from_pixels(
     exposure: str = "auto",
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
+    from .cae.self_check import check_head
+    from .face.parsing import parsing_warnings
     from .head.head import Head
 
     model = tools.model
@@ -218,8 +223,11 @@ def person_from_pixels(
         texture=texture.pixels,
         hair=texture.hair,
     )
-    warnings = (*photo.warnings, *face.warnings)
-    return Person(photo, faces, face, fit, head, texture.seen, warnings, texture.pictures)
+    with stages.stage("Comparing with the photo"):
+        check = check_head(given, texture, face, tools.faces.landmark, tools.faces.descriptor)
+    told = parsing_warnings(given.parsing, face.mesh, photo.width, photo.height, given.covered)
+    warnings = (*photo.warnings, *face.warnings, *told, *check.warnings)
+    return Person(photo, faces, face, fit, head, texture.seen, warnings, check, texture.pictures)
 
 
 def take_face(
@@ -293,9 +301,7 @@ def _completion_input(
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(
-        model, fit, layout, photo.pixels, person, baked, parsing, covered=covered
-    )
+    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, parsing, covered=covered)
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return given
@@ -403,6 +409,11 @@ def report(person: Person, stages: Stages) -> dict[str, Any]:
             "residual_nme_percent": round(fit.residual_nme_percent, 3),
             "focal_px": round(fit.camera.focal / person.photo.scale, 1),
             "expression": {name: round(float(s), 3) for name, s in strengths if s > 0.01},
+        },
+        "check": {
+            "distance": round(person.check.distance, 3),
+            "seen": round(person.check.seen, 3),
+            "landmarks_percent": round(person.check.landmarks, 2) if person.check.found else None,
         },
         "warnings": list(person.warnings),
     }

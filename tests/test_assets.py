@@ -157,7 +157,6 @@ def test_every_key_of_the_head_and_face_rooms_is_offered():
         "face_detection_short_range",
         "face_detection_full_range",
         "iris_landmark",
-        "selfie_segmentation",
         "shape_predictor_68",
         "face_descriptor",
         "mediapipe_licence",

@@ -442,8 +442,10 @@ def _thing(people: ParsingPeople, points: NDArray[np.float32], rng: Rng) -> NDAr
 def _cloth(people: ParsingPeople, alpha: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """(SIDE, SIDE, 4) a shape (SIDE, SIDE) of some colour, with soft folds, or printed."""
     folds = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE)).astype(np.float32), (0, 0), 7.0, sigmaY=3.0)
-    shade = 1.0 + 0.12 * folds / max(float(folds.std()), 1e-6) + rng.normal(0, 0.15) * (
-        np.linspace(-1, 1, SIDE, dtype=np.float32)[None]
+    shade = (
+        1.0
+        + 0.12 * folds / max(float(folds.std()), 1e-6)
+        + rng.normal(0, 0.15) * (np.linspace(-1, 1, SIDE, dtype=np.float32)[None])
     )
     colour = np.full((SIDE, SIDE, 3), rng.uniform(0, 255, 3), dtype=np.float32)
     if rng.random() < 0.3:

@@ -130,7 +130,9 @@ def _sheet(samples: Sequence[Sample], network: keras.Model) -> NDArray[np.uint8]
     found = np.asarray(network.predict(_batch(samples)[0], verbose=0)).argmax(axis=-1)
     rows = []
     for sample, what in zip(samples, found, strict=True):
-        truth = np.where((sample.label == UNKNOWN)[..., None], np.uint8(50), COLOURS[np.minimum(sample.label, 7)])
+        truth = np.where(
+            (sample.label == UNKNOWN)[..., None], np.uint8(50), COLOURS[np.minimum(sample.label, 7)]
+        )
         rim = cv2.morphologyEx(face_outline(sample.points), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
         truth[rim] = 255
         rows.append(np.concatenate([sample.rgb * sample.inside[..., None], truth, COLOURS[what]]))

@@ -45,6 +45,16 @@ class SelfCheck:
     photo: NDArray[np.uint8]
     """(SIDE, SIDE, 3) sRGB: the same square of the photo."""
 
+    @property
+    def found(self) -> bool:
+        """Whether a face is found in the drawn head at all."""
+        return bool(np.isfinite(self.landmarks))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know, in one sentence; none for a head that looks like the photo."""
+        return ()
+
 
 def check_head(
     given: CompletionInput, texture: HeadTexture, face: Face, landmark: Network, descriptor: FaceDescriptor

@@ -103,6 +103,7 @@ def guided_coefficients(
     the variance of the guide below which it counts as flat. Returns (H, W, 4) float32: the filtered
     values are the first three planes times the guide's channels, plus the fourth.
     """
+
     def mean(array: NDArray[np.float32]) -> NDArray[np.float32]:
         window = (2 * radius + 1, 2 * radius + 1)
         return np.asarray(cv2.boxFilter(array, -1, window, borderType=cv2.BORDER_REFLECT), dtype=np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pretrained parts: five LiteRT networks and dlib's three models, loaded once and handed round."""
+"""The pretrained parts: four LiteRT networks and dlib's three models, loaded once and handed round."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ ASSETS = (
     "face_detection_short_range",
     "face_detection_full_range",
     "iris_landmark",
-    "selfie_segmentation",
     "shape_predictor_68",
     "face_descriptor",
 )
@@ -91,8 +90,6 @@ class FaceModels:
     """Face detector for smaller faces: (192, 192, 3), -1..1."""
     iris: Network
     """Iris and eye contour: (64, 64, 3) 0..1."""
-    segmentation: Network
-    """Person or ground: (256, 256, 3) 0..1 -> (256, 256, 1) 0..1."""
     hog: Any
     """``dlib.get_frontal_face_detector()``."""
     shape68: Any | None
@@ -134,7 +131,6 @@ class FaceModels:
             short_range=Network(find("face_detection_short_range"), threads),
             full_range=Network(find("face_detection_full_range"), threads),
             iris=Network(find("iris_landmark"), threads),
-            segmentation=Network(find("selfie_segmentation"), threads),
             hog=dlib.get_frontal_face_detector(),
             shape68=shape68,
             descriptor=FaceDescriptor(find("face_descriptor")),

@@ -34,6 +34,9 @@ SQUARE_PER_FACE = 2.6
 DROP = 0.1
 """How far the square's middle lies below the face's, in longer sides of the box."""
 
+HIDDEN = 0.05
+CUT_HAIR = 0.15
+
 
 @dataclass(frozen=True)
 class Square:
@@ -59,6 +62,8 @@ class Parsing:
     probability: NDArray[np.float32]
     """(SIDE, SIDE, len(CLASSES)) 0..1; beyond the picture's edge it is a guess."""
     square: Square
+    inside: NDArray[np.bool_]
+    """(SIDE, SIDE) where there is photo."""
 
     def share(self, *names: str) -> NDArray[np.float32]:
         """(SIDE, SIDE) 0..1: how surely a pixel shows one of these of :data:`CLASSES`."""
@@ -111,7 +116,7 @@ class ParsingNetwork:
         (logits,) = self._network(network_input(rgb, inside, points).astype(np.float32)).values()
         logits = logits.reshape(SIDE, SIDE, len(CLASSES))
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return Parsing(np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32), square)
+        return Parsing(np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32), square, inside)
 
 
 def network_input(
@@ -133,3 +138,59 @@ def face_outline(points: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(SIDE, SIDE) 1 within the hull of (N, 2) points, 0 outside."""
     hull = cv2.convexHull(np.asarray(points[:, :2], dtype=np.float32)).round().astype(np.int32)
     return np.asarray(cv2.fillConvexPoly(np.zeros((SIDE, SIDE), dtype=np.uint8), hull, (1.0,)))
+
+
+def parsing_warnings(
+    parsing: Parsing, mesh: NDArray[np.floating], width: int, height: int, covered: bool
+) -> tuple[str, ...]:
+    """Sentences for the user about what lies before the face, and about hair that the picture cuts off.
+
+    Args:
+        parsing: what the pixels around the face show.
+        mesh: (468, 3) the face, pixels of the picture.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        covered: a mask over mouth and cheeks has been told already.
+    """
+    told = []
+    hidden = hidden_share(parsing, mesh)
+    if hidden > HIDDEN and not covered:
+        told.append(
+            f"Something lies before {100.0 * hidden:.0f} % of the face (a hand, somebody else, a thing): "
+            "what it hides is a guess. Use a photo in which nothing does."
+        )
+    if cut_hair(parsing, width, height) > CUT_HAIR:
+        told.append(
+            "The edge of the picture cuts off the hair: the rest of it is a guess. "
+            "Use a photo that shows all of the head."
+        )
+    return tuple(told)
+
+
+def hidden_share(parsing: Parsing, mesh: NDArray[np.floating]) -> float:
+    """0..1: how much of the face's outline shows something that lies before it."""
+    outline = face_outline(picture_to_crop(mesh, parsing.square.centre, parsing.square.side, 0.0, SIDE)) > 0
+    there = outline & parsing.inside
+    what = parsing.probability.argmax(axis=-1)
+    return float((there & (what == CLASSES.index("cover"))).sum() / max(int(there.sum()), 1))
+
+
+def cut_hair(parsing: Parsing, width: int, height: int) -> float:
+    """Length of the picture's edge along which hair or headwear ends, in sides of the mesh's box.
+
+    The lower edge does not count: long hair may end anywhere there.
+    """
+    what = parsing.probability.argmax(axis=-1)
+    hair = (what == CLASSES.index("hair")) | (what == CLASSES.index("headwear"))
+    unit = SIDE / parsing.square.side
+    left, top = (np.zeros(2) - parsing.square.centre) * unit + SIDE / 2.0
+    right = (width - parsing.square.centre[0]) * unit + SIDE / 2.0
+    inside = parsing.inside
+    length = 0
+    if top > 0:
+        length += int((hair & inside)[int(np.ceil(top)) + 1].sum())
+    for edge, step in ((left, 1), (right, -2)):
+        column = int(np.ceil(edge)) + step
+        if 0 < edge < SIDE and 0 <= column < SIDE:
+            length += int((hair & inside)[:, column].sum())
+    return length / (SIDE / SQUARE_PER_FACE)
