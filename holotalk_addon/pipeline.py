@@ -86,6 +86,7 @@ class Person:
     face: Face
     """The one that was taken."""
     fit: HeadFit
+    """Before the camera of the photo levelled (:func:`~.face.levelling.levelled`)."""
     head: Head
     seen: NDArray[np.float32]
     """(S, S) how much of each texel the photo showed, 0..1."""
@@ -217,12 +218,13 @@ def completion_input(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
 ) -> tuple[tuple[Face, ...], Face, CompletionInput]:
     """What a completion starts from: every face of the photo, the chosen one, and its head as far as the
-    photo shows it, with the hair grown.
+    photo shows it, with the hair grown. The faces are in the photo's own pixels; the head, and all that it
+    is made of, in those of the photo levelled (:func:`~.face.levelling.levelled`).
 
     Raises:
         FaceError: there is no (such) face in it.
     """
-    from .face import find_faces, person_mask, pick_face
+    from .face import find_faces, levelled, person_mask, pick_face
     from .head.camera import Camera
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
@@ -234,18 +236,20 @@ def completion_input(
     with stages.stage("Finding the face") as progress:
         faces = tuple(find_faces(photo, tools.faces, progress))
         face = pick_face(faces, face_number)
+    upright = levelled(photo, faces, face)
+    level, head = upright.photo, upright.face
     with stages.stage("Separating the person"):
-        others = [other for other in faces if other is not face]
-        person = person_mask(photo, face, tools.faces, others)
+        others = [other for other in upright.faces if other is not head]
+        person = person_mask(level, head, tools.faces, others)
     with stages.stage("Fitting the head"):
-        camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
-        fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
+        camera = Camera.of_picture(level.width, level.height, level.focal_px)
+        fit = fit_head(model, camera, head.mesh, head.iris[:, 0], head.rotation)
     with stages.stage("Meeting the outline"):
-        fit = meet_outline(model, fit, photo.pixels, person)
+        fit = meet_outline(model, fit, level.pixels, person, level.inside)
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
-        baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked)
+        baked = bake_photo(model, fit, layout, level.pixels, person, progress=progress)
+    given = CompletionInput(model, fit, layout, level.pixels, person, baked, inside=level.inside)
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return faces, face, given

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .find import Face, find_faces, pick_face
     from .landmarks68 import landmarks68_from_mesh
+    from .levelling import Levelled, levelled
     from .mask import person_mask
     from .mesh import mesh_on_crop
     from .networks import FaceModels, Network
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Face",
     "FaceModels",
+    "Levelled",
     "Network",
     "Photo",
     "angles_from_rotation",
     "find_faces",
     "landmarks68_from_mesh",
+    "levelled",
     "mesh_on_crop",
     "person_mask",
     "photo_from_pixels",
@@ -44,11 +47,13 @@ __all__ = [
 _HOMES = {
     "Face": "find",
     "FaceModels": "networks",
+    "Levelled": "levelling",
     "Network": "networks",
     "Photo": "photo",
     "angles_from_rotation": "pose",
     "find_faces": "find",
     "landmarks68_from_mesh": "landmarks68",
+    "levelled": "levelling",
     "mesh_on_crop": "mesh",
     "person_mask": "mask",
     "photo_from_pixels": "photo",

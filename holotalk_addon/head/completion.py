@@ -66,6 +66,8 @@ class CompletionInput:
     baked: BakedPhoto
     hair: GrownHair | None = None
     """None for a head without any, and until it is grown."""
+    inside: NDArray[np.bool_] | None = None
+    """(H, W) where there is photo; None: everywhere."""
 
     @property
     def grown(self) -> Hair | None:

@@ -33,6 +33,8 @@ class HairMask:
     """Hair or headwear; 0 everywhere for a bald head."""
     person: Picture
     """The person; 0 beyond the photo's edge."""
+    inside: Picture
+    """1 where there is photo."""
     head: Picture
     """1 where the fitted head itself is drawn."""
     hidden: Picture
@@ -73,8 +75,8 @@ def hair_mask(given: CompletionInput) -> HairMask:
 
     rgb = np.asarray(cut(given.pixels), dtype=np.uint8)
     person = np.asarray(cut(given.person.astype(np.float32)), dtype=np.float32)
-    everywhere = np.ones(given.person.shape, dtype=np.float32)
-    inside = np.asarray(cut(everywhere, cv2.BORDER_CONSTANT), dtype=np.float32)
+    photo = np.ones(given.person.shape, dtype=bool) if given.inside is None else given.inside
+    inside = np.asarray(cut(photo.astype(np.float32), cv2.BORDER_CONSTANT), dtype=np.float32)
     corners = ((fit.camera.project(at) - corner) * scale)[model.triangles]
     drawn = rasterize(corners, -at[model.triangles][..., 2], SIDE, SIDE)
     pixel, triangle, centre = pixel_centres(drawn)
@@ -86,4 +88,4 @@ def hair_mask(given: CompletionInput) -> HairMask:
     shown = dict(zip(FIELDS, np.moveaxis(regions.reshape(SIDE, SIDE, -1), 2, 0), strict=True))
     eyes_at = (middle - corner) * scale
     hair, hidden = find_hair(rgb, own, inside > 0.5, head, shown, eyes_at, scale * metre)
-    return HairMask(hair, own, head, hidden, scale, scale * metre, corner)
+    return HairMask(hair, own, inside, head, hidden, scale, scale * metre, corner)
