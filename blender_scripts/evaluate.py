@@ -41,7 +41,7 @@ from holotalk_addon import assets, pipeline
 from holotalk_addon.cae import judging
 from holotalk_addon.cae.shards import TrainingData
 from holotalk_addon.errors import FaceError, HoloTalkError
-from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, person_mask
+from holotalk_addon.face import angles_from_rotation, landmarks68_from_mesh, levelled, person_mask
 from holotalk_addon.face.photo import photo_from_pixels
 from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
@@ -299,12 +299,13 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     """How well the outline of head and hair meets the person's in the photo, as intersection over union above
     the chin; and the same of the head without its hair.
     """
-    photo, fit = person.photo, person.fit
-    x, y, width, height = person.face.box
+    level, fit = levelled(person.photo, person.faces, person.face), person.fit
+    photo = level.photo
+    x, y, width, height = level.face.box
     corner = np.array([x + width / 2, y + height / 2]) - 1.5 * height
     scale = OUTLINE_SIDE / (3.0 * height)
-    others = [face for face in person.faces if face is not person.face]
-    mask = person_mask(photo, person.face, tools.faces, others)
+    others = [face for face in level.faces if face is not level.face]
+    mask = person_mask(photo, level.face, tools.faces, others)
     matrix = np.column_stack([np.diag([scale, scale]), -scale * corner])
     size = (OUTLINE_SIDE, OUTLINE_SIDE)
     shown = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5

@@ -82,8 +82,7 @@ def test_a_tilted_photo_is_levelled_about_its_middle(degrees):
     assert new.alpha is not None
     assert abs(int(new.inside.sum()) - old.width * old.height) < 4 * (old.width + old.height)
     assert not new.inside[0, 0]
-    assert new.alpha[~new.inside].max() < 255
-    assert new.alpha[0, 0] == 0
+    assert new.alpha[~new.inside].max() == 0
     ring = cv2.erode(new.inside.astype(np.uint8), np.ones((3, 3))) > 0
     assert new.alpha[ring].min() == 255
     assert new.inside[tuple(face.mesh[:, 1::-1].astype(int).T)].all()

@@ -68,25 +68,25 @@ MOST_APART = 0.5
 """Eye widths: eyes that two networks see farther apart than this count as this far apart."""
 
 SURE_EVIDENCE = 0.65
-"""Evidence from which on an upright reading has no rivals. On 69 faces of photos and films (also blurred, grey,
-cropped tight, tilted) the wrong way up had 0.59 or less, the right way more than this for 96 %."""
+"""Evidence from which on an upright reading has no rivals. On 69 faces of photos and films (also blurred,
+grey, cropped tight, tilted) the wrong way up had 0.59 or less, the right way more than this for 96 %."""
 
 UPRIGHT_BONUS = 0.1
-"""Evidence by which a reading that is not upright in the picture must be better. Set on half of those faces and
-of 120 rendered people, with faces cut by the picture's edge: none of 93 cut faces came out upside down (4
-without a bonus), one of 704 turned ones did (masked and grey). On the other half one of 93 and one of 692."""
+"""Evidence by which a reading that is not upright in the picture must be better. Set on half of those faces
+and of 120 rendered people, with faces cut by the picture's edge: none of 93 cut faces came out upside down
+(4 without a bonus), one of 704 turned ones did (masked and grey). On the other half one of 93, one of 692."""
 
 CLEARLY = 0.15
 """Lead in evidence below which the user is told that it might be the other way up: 1 of 275 readings of real
-photos, 10 of 51 cut at the nose, and both that were wrong by half a turn."""
+photos, 10 of 51 cut at the nose, and the one that was wrong by half a turn."""
 
 TURNED = math.radians(60.0)
 """Readings farther apart are of another way up: a search takes tilts of some 45 degrees."""
 
 DOUBTFUL_EVIDENCE = 0.55
-"""Evidence below which it may be no face. Of 69 faces of photos and films one has less (0.49: 92 pixels, half in
-shadow), the next 0.61. A dog in ten variants has 0.23-0.51, two cheetahs, a puppet and a blurred building less,
-while their detectors' scores, 0.63-0.83, are also those of true faces (from 0.75)."""
+"""Evidence below which it may be no face. Of 69 faces of photos and films one has less (0.49: 92 pixels, half
+in shadow), the next 0.61. A dog in ten variants has 0.23-0.51, two cheetahs, a puppet and a blurred building
+less, while their detectors' scores, 0.63-0.83, are also those of true faces (from 0.75)."""
 
 SAME_FACE_OVERLAP = 0.4
 """Meshes of whose smaller box more than this lies in the other's are one face."""

@@ -102,11 +102,12 @@ def _resampled(photo: Photo, turn: NDArray[np.float64], size: NDArray[np.float64
 
     alpha = np.full(photo.pixels.shape[:2], 255, np.uint8) if photo.alpha is None else photo.alpha
     everywhere = np.ones(photo.pixels.shape[:2], np.uint8)
+    inside = turned(everywhere, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0
     return replace(
         photo,
         pixels=turned(photo.pixels, cv2.INTER_LANCZOS4, cv2.BORDER_REPLICATE),
-        alpha=turned(alpha, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT),
-        inside=turned(everywhere, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0,
+        alpha=np.where(inside, turned(alpha, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT), np.uint8(0)),
+        inside=inside,
         original_width=round(width / photo.scale),
         original_height=round(height / photo.scale),
     )
