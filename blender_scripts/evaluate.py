@@ -46,6 +46,7 @@ from holotalk_addon.face import (
     angles_from_rotation,
     descriptor_distance,
     landmarks68_from_mesh,
+    levelled,
     person_mask,
 )
 from holotalk_addon.face.photo import photo_from_pixels
@@ -286,11 +287,13 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     """How well the outline of head and hair meets the person's in the photo, as intersection over union above
     the chin; and the same of the head without its hair.
     """
-    photo, fit = person.photo, person.fit
-    x, y, width, height = person.face.box
+    level, fit = levelled(person.photo, person.faces, person.face), person.fit
+    photo = level.photo
+    x, y, width, height = level.face.box
     corner = np.array([x + width / 2, y + height / 2]) - 1.5 * height
     scale = OUTLINE_SIDE / (3.0 * height)
-    mask = person_mask(photo, tools.parsing(photo.pixels, person.face.mesh), person.face.mesh)
+    parsing = tools.parsing(photo.pixels, level.face.mesh, photo.inside)
+    mask = person_mask(photo, parsing, level.face.mesh)
     matrix = np.column_stack([np.diag([scale, scale]), -scale * corner])
     size = (OUTLINE_SIDE, OUTLINE_SIDE)
     shown = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5

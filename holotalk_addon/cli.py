@@ -234,7 +234,11 @@ def _add_render_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_face(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--face", type=int, default=1, metavar="N", help="which face: 1 is the largest (default)"
+        "--face",
+        type=int,
+        default=1,
+        metavar="N",
+        help="which face: 1 is the largest (default); beside a sure face doubtful ones come last",
     )
     parser.add_argument(
         "--complete",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .cae.self_check import SelfCheck
     from .face import Face, FaceModels, ParsingNetwork, Photo
+    from .face.levelling import Levelled
     from .head.completion import Completion, CompletionInput, NamedPicture
     from .head.fitting import HeadFit
     from .head.head import Head
@@ -91,6 +92,7 @@ class Person:
     face: Face
     """The one that was taken."""
     fit: HeadFit
+    """Before the camera of the photo levelled (:func:`~.face.levelling.levelled`)."""
     head: Head
     seen: NDArray[np.float32]
     """(S, S) how much of each texel the photo showed, 0..1."""
@@ -201,13 +203,15 @@ def person_from_pixels(
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
     from .cae.self_check import check_head
+    from .face import levelled
     from .face.parsing import parsing_warnings
     from .head.head import Head
 
     model = tools.model
     paint = completion(complete)
     photo, faces, face = take_face(photo, tools, stages, face_number, exposure)
-    given = _completion_input(photo, faces, face, tools, stages, texture_size)
+    level = levelled(photo, faces, face)
+    given = _completion_input(level, tools, stages, texture_size)
     fit = given.fit
     with stages.stage("Completing the head") as progress:
         texture = paint(given, progress)
@@ -224,8 +228,8 @@ def person_from_pixels(
         hair=texture.hair,
     )
     with stages.stage("Comparing with the photo"):
-        check = check_head(given, texture, face, tools.faces.landmark, tools.faces.descriptor)
-    told = parsing_warnings(given.parsing, face.mesh, photo.width, photo.height, given.covered)
+        check = check_head(given, texture, level.face, tools.faces.landmark, tools.faces.descriptor)
+    told = parsing_warnings(given.parsing, level.face.mesh, given.covered)
     warnings = (*photo.warnings, *face.warnings, *told, *check.warnings)
     return Person(photo, faces, face, fit, head, texture.seen, warnings, check, texture.pictures)
 
@@ -262,22 +266,20 @@ def completion_input(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
 ) -> tuple[tuple[Face, ...], Face, CompletionInput]:
     """What a completion starts from: every face of the photo, the chosen one, and its head as far as the
-    photo shows it, with the hair grown.
+    photo shows it, with the hair grown. The faces are in the photo's own pixels; the head, and all that it
+    is made of, in those of the photo levelled (:func:`~.face.levelling.levelled`).
 
     Raises:
         FaceError: there is no (such) face in it.
     """
+    from .face import levelled
+
     photo, faces, face = take_face(photo, tools, stages, face_number)
-    return faces, face, _completion_input(photo, faces, face, tools, stages, texture_size)
+    return faces, face, _completion_input(levelled(photo, faces, face), tools, stages, texture_size)
 
 
 def _completion_input(
-    photo: Photo,
-    faces: tuple[Face, ...],
-    face: Face,
-    tools: Tools,
-    stages: Stages,
-    texture_size: int | None,
+    level: Levelled, tools: Tools, stages: Stages, texture_size: int | None
 ) -> CompletionInput:
     from .face import person_mask
     from .face.quality import is_covered
@@ -288,20 +290,22 @@ def _completion_input(
     from .head.outline import meet_outline
     from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
-    model = tools.model
+    model, photo, face = tools.model, level.photo, level.face
     with stages.stage("Separating the person"):
-        parsing = tools.parsing(photo.pixels, face.mesh)
+        parsing = tools.parsing(photo.pixels, face.mesh, photo.inside)
         covered = is_covered(photo.pixels, face.mesh, face.yaw)
         person = person_mask(photo, parsing, face.mesh, covered)
     with stages.stage("Fitting the head"):
         camera = Camera.of_picture(photo.width, photo.height, photo.focal_px)
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
     with stages.stage("Meeting the outline"):
-        fit = meet_outline(model, fit, photo.pixels, person)
+        fit = meet_outline(model, fit, photo.pixels, person, photo.inside)
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(model, fit, layout, photo.pixels, person, baked, parsing, covered=covered)
+    given = CompletionInput(
+        model, fit, layout, photo.pixels, person, baked, parsing, covered=covered, inside=photo.inside
+    )
     with stages.stage("Growing the hair") as progress:
         given = replace(given, hair=grow_hair(given, progress))
     return given

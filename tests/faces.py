@@ -24,6 +24,14 @@ def photo_path(name: str) -> Path:
     return path
 
 
+def case_path(name: str) -> Path:
+    """A photo that once went wrong, by file name; skips the test where there is no such collection."""
+    path = photo_path(".").parent / "cases" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not in cases beside HOLOTALK_PHOTOS")
+    return path
+
+
 @functools.cache
 def models() -> FaceModels:
     return FaceModels.load(assets.find)

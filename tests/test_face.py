@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from faces import faces, models, nme, photo, read_pts
+from faces import case_path, faces, models, nme, photo, read_pts
 from PIL import Image
 
 from holotalk_addon import assets
@@ -169,6 +169,65 @@ def test_pictures_on_their_side_and_on_their_head():
         assert abs(off) < 12, quarters
 
 
+def quarter_turns(picture: np.ndarray):
+    """The picture upright and turned, and the way up that a head in it has then (degrees, clockwise)."""
+    for quarters in range(4):
+        yield np.ascontiguousarray(np.rot90(picture, quarters)), -90.0 * quarters
+
+
+def off(roll: float, expected: float) -> float:
+    """Degrees between two directions."""
+    return abs((roll - expected + 180.0) % 360.0 - 180.0)
+
+
+def says_turned(face) -> str:
+    """How the user is told that the photo lies, if it does."""
+    text = " ".join(face.warnings)
+    return next((way for way in ("lies on its side", "stands on its head") if way in text), "")
+
+
+TURNED_WORDS = {0: "", 90: "lies on its side", 270: "lies on its side", 180: "stands on its head"}
+
+
+# Bald and bearded, mouth wide open, masked, blurred, tongue out, half turned away.
+HARD_TO_TURN = (
+    "cases/02_bald_bearded_turned.jpg",
+    "cases/09_mask.jpg",
+    "cases/plain_man2.jpg",
+    "cases/06_cuddled_child.jpg",
+    "sample_4.jpg",
+    "stock-emotions-a-2.jpg",
+    "stock-emotions-a-6.jpg",
+    "stock-emotions-a-8.jpg",
+)
+
+
+@pytest.mark.parametrize("name", HARD_TO_TURN)
+def test_every_quarter_turn_is_the_right_way_up(name):
+    case = name.startswith("cases/")
+    picture = read_photo(case_path(name[6:])).pixels if case else photo(name).pixels
+    if "turned" in name:
+        picture = np.rot90(picture, 2)
+    picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if not case else picture
+    for turned_picture, roll in quarter_turns(picture):
+        (face,) = find_faces(photo_from_pixels(turned_picture), models())
+        assert off(face.roll, roll) < 30, roll
+        assert says_turned(face) == TURNED_WORDS[round(-roll) % 360], roll
+
+
+@pytest.mark.parametrize("missing", [0.25, 0.35, 0.45])
+@pytest.mark.parametrize(
+    "name", ["astronaut", "stock-emotions-a-4.jpg", "takeo.ppm", "sample_3.jpg", "carell.jpg"]
+)
+def test_a_face_that_the_picture_cuts_at_the_nose_has_no_four_eyes(name, missing):
+    _, top, _, height = faces(name)[0].box
+    cut = np.ascontiguousarray(photo(name).pixels[: round(top + (1.0 - missing) * height)])
+    found = find_faces(photo_from_pixels(cut), models())
+    assert found, "upright it is still seen"
+    assert off(found[0].roll, faces(name)[0].roll) < 20
+    assert says_turned(found[0]) == ""
+
+
 def test_exif_rotation_gives_the_same_landmarks(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -211,6 +270,39 @@ def test_progress_rises_to_one_and_may_cancel():
 
     with pytest.raises(StoppedError):
         find_faces(photo("astronaut"), models(), stop)
+
+
+@pytest.mark.parametrize("name", ["13_dog.jpg", "dog cut tight", "dog blurred"])
+def test_a_dog_is_said_to_be_no_face(name):
+    pixels = read_photo(case_path("13_dog.jpg")).pixels
+    pixels = pixels[30:240, 30:230] if "tight" in name else pixels
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 2.0) if "blurred" in name else pixels
+    for face in find_faces(photo_from_pixels(np.ascontiguousarray(pixels)), models()):
+        assert "may not be a face" in " ".join(face.warnings)
+
+
+@pytest.mark.parametrize("name", ["astronaut", *PORTRAITS])
+def test_ordinary_portraits_are_not_said_to_be_no_face_nor_turned(name):
+    text = " ".join(faces(name)[0].warnings)
+    assert "may not be a face" not in text
+    assert "turned upright" not in text
+    assert "way up" not in text
+
+
+def test_a_building_does_not_come_before_the_woman_in_front_of_it():
+    found = find_faces(read_photo(case_path("05_blurred_building.jpg")), models())
+    first = found[0].box
+    assert 250 < first[0] + first[2] / 2 < 400
+    assert "may not be a face" not in " ".join(found[0].warnings)
+    for other in found[1:]:
+        assert "may not be a face" in " ".join(other.warnings)
+
+
+def test_a_dog_comes_after_a_smaller_person():
+    dog = cv2.resize(read_photo(case_path("13_dog.jpg")).pixels, (512, 512), interpolation=cv2.INTER_CUBIC)
+    found = find_faces(photo_from_pixels(np.hstack([dog, skimage.data.astronaut()])), models())
+    assert found[0].box[0] > 512
+    assert len(found) == 1 or found[1].box[2] > found[0].box[2]
 
 
 # --- choosing ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .descriptor import FaceDescriptor, descriptor_distance
     from .find import Face, find_faces, pick_face
     from .landmarks68 import landmarks68_from_mesh
+    from .levelling import Levelled, levelled
     from .mask import person_mask
     from .mesh import mesh_on_crop
     from .networks import FaceModels, Network
@@ -31,6 +32,7 @@ __all__ = [
     "Face",
     "FaceDescriptor",
     "FaceModels",
+    "Levelled",
     "Network",
     "Parsing",
     "ParsingNetwork",
@@ -39,6 +41,7 @@ __all__ = [
     "descriptor_distance",
     "find_faces",
     "landmarks68_from_mesh",
+    "levelled",
     "mesh_on_crop",
     "person_mask",
     "photo_from_pixels",
@@ -52,6 +55,7 @@ _HOMES = {
     "Face": "find",
     "FaceDescriptor": "descriptor",
     "FaceModels": "networks",
+    "Levelled": "levelling",
     "Network": "networks",
     "Parsing": "parsing",
     "ParsingNetwork": "parsing",
@@ -60,6 +64,7 @@ _HOMES = {
     "descriptor_distance": "descriptor",
     "find_faces": "find",
     "landmarks68_from_mesh": "landmarks68",
+    "levelled": "levelling",
     "mesh_on_crop": "mesh",
     "person_mask": "mask",
     "photo_from_pixels": "photo",

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from ..errors import FaceError
 from ..progress import Progress, silent
 from .detection import Detection, detect
-from .iris import find_eyes
 from .landmarks68 import landmarks68
 from .networks import FaceModels
 from .photo import Photo
-from .pose import angles_from_rotation, mesh_rotation
+from .pose import angles_from_rotation, level_yaw, mesh_rotation, tilt
 from .quality import face_warnings
 
 SMALLEST_FACE = 24
 """Pixels of width below which a face is refused."""
+
+LYING = 45.0
+"""Degrees of tilt from which on the photo is turned by a quarter at least."""
 
 COMPARABLE = 0.25
 """Width over the chosen face's from which another face is worth a word to the user."""
@@ -60,7 +62,8 @@ class Face:
 
 
 def find_faces(photo: Photo, models: FaceModels, progress: Progress = silent) -> list[Face]:
-    """All faces of a photo, the largest box first; an empty list where there is none."""
+    """All faces of a photo, the largest box first, but beside a sure face those that may be none last; an
+    empty list where there is none."""
     detections = detect(photo.pixels, models, lambda done: progress(0.8 * done))
     faces = []
     for index, detection in enumerate(detections):
@@ -71,7 +74,7 @@ def find_faces(photo: Photo, models: FaceModels, progress: Progress = silent) ->
 
 
 def pick_face(faces: Sequence[Face], number: int = 1) -> Face:
-    """The face that the user means, 1 being the largest.
+    """The face that the user means, 1 being the largest (:func:`find_faces`).
 
     Raises :class:`~holotalk_addon.errors.FaceError` where there is none, no such number, or where it is too
     small to make a head of.
@@ -98,7 +101,7 @@ def pick_face(faces: Sequence[Face], number: int = 1) -> Face:
 def _measure(photo: Photo, models: FaceModels, detection: Detection, crowd: tuple[str, ...]) -> Face:
     rotation = mesh_rotation(detection.mesh, models.canonical_mesh, photo.focal_px, photo.width, photo.height)
     yaw, pitch, roll = angles_from_rotation(rotation)
-    eyes = find_eyes(models.iris, photo.pixels, detection.mesh)
+    eyes = detection.eyes
     return Face(
         box=detection.box,
         score=detection.score,
@@ -111,14 +114,40 @@ def _measure(photo: Photo, models: FaceModels, detection: Detection, crowd: tupl
         yaw=yaw,
         pitch=pitch,
         roll=roll,
-        warnings=face_warnings(photo.pixels, detection.mesh, yaw) + crowd,
+        warnings=(
+            *_orientation(detection, tilt(rotation)),
+            *face_warnings(photo.pixels, detection.mesh, level_yaw(rotation)),
+            *crowd,
+        ),
     )
+
+
+def _orientation(detection: Detection, tilted: float) -> tuple[str, ...]:
+    """A word to the user where this may be no face, where the picture is turned for it (``tilted`` is in
+    degrees), and where it is not clear how.
+    """
+    found = []
+    if detection.doubtful:
+        found.append(
+            "This may not be a face: if it is an animal, a drawing or a thing, pick another face or photo. "
+            "If it is one, a sharper photo from the front gives a better head."
+        )
+    if abs(tilted) > LYING:
+        how = "stands on its head" if abs(tilted) > 180.0 - LYING else "lies on its side"
+        found.append(f"The photo {how}: it was turned upright.")
+    if detection.unsure:
+        found.append(
+            "It is hard to tell which way up the face is. If the head comes out upside down, "
+            "turn the photo the right way up first."
+        )
+    return tuple(found)
 
 
 def _crowd(detections: Sequence[Detection], index: int) -> tuple[str, ...]:
     """A word to the user where the photo shows other people too: whose head this will be."""
     width = float(detections[index].box[2])
-    others = [d for d in detections if d.box[2] >= max(SMALLEST_FACE, COMPARABLE * width)]
+    least = max(SMALLEST_FACE, COMPARABLE * width)
+    others = [d for d in detections if d.box[2] >= least and not d.doubtful]
     if len(others) < 2:
         return ()
     return (

@@ -117,17 +117,29 @@ class ParsingNetwork:
         if self._network.input_shape != (1, SIDE, SIDE, CHANNELS):
             raise AssetError(f"{weights} is not HoloTalk's parsing network: take the one in model_weights.")
 
-    def __call__(self, pixels: NDArray[np.uint8], mesh: NDArray[np.floating]) -> Parsing:
-        """Look at the face of a picture, (H, W, 3) uint8 sRGB, whose mesh (468, 3) is known."""
+    def __call__(
+        self,
+        pixels: NDArray[np.uint8],
+        mesh: NDArray[np.floating],
+        inside: NDArray[np.bool_] | None = None,
+    ) -> Parsing:
+        """Look at a face.
+
+        Args:
+            pixels: (H, W, 3) uint8 sRGB, the face upright in it.
+            mesh: (468, 3) the face, pixels.
+            inside: (H, W) where there is photo; None: everywhere.
+        """
         square = Square.around(mesh)
         rgb = crop_square(pixels, square.centre, square.side, 0.0, SIDE)
-        there = np.full((*pixels.shape[:2], 3), 255, dtype=np.uint8)
-        inside = crop_square(there, square.centre, square.side, 0.0, SIDE)[..., 0] > 127
+        photo = np.ones(pixels.shape[:2], dtype=bool) if inside is None else inside
+        there = np.repeat(photo[..., None].astype(np.uint8) * np.uint8(255), 3, axis=2)
+        shown = crop_square(there, square.centre, square.side, 0.0, SIDE)[..., 0] > 127
         points = picture_to_crop(mesh, square.centre, square.side, 0.0, SIDE)
-        (logits,) = self._network(network_input(rgb, inside, points).astype(np.float32)).values()
+        (logits,) = self._network(network_input(rgb, shown, points).astype(np.float32)).values()
         logits = logits.reshape(SIDE, SIDE, len(CLASSES))
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return Parsing(np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32), square, inside)
+        return Parsing(np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32), square, shown)
 
 
 def network_input(
@@ -151,16 +163,12 @@ def face_outline(points: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(cv2.fillConvexPoly(np.zeros((SIDE, SIDE), dtype=np.uint8), hull, (1.0,)))
 
 
-def parsing_warnings(
-    parsing: Parsing, mesh: NDArray[np.floating], width: int, height: int, covered: bool
-) -> tuple[str, ...]:
+def parsing_warnings(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> tuple[str, ...]:
     """Sentences for the user about what lies before the face, and about hair that the picture cuts off.
 
     Args:
         parsing: what the pixels around the face show.
         mesh: (468, 3) the face, pixels of the picture.
-        width: of the picture, pixels.
-        height: of the picture, pixels.
         covered: a mask over mouth and cheeks has been told already.
     """
     told = []
@@ -170,7 +178,7 @@ def parsing_warnings(
             f"Something lies before {100.0 * hidden:.0f} % of the face (a hand, somebody else, a thing): "
             "what it hides is a guess. Use a photo in which nothing does."
         )
-    if cut_hair(parsing, width, height) > CUT_HAIR:
+    if cut_hair(parsing) > CUT_HAIR:
         told.append(
             "The edge of the picture cuts off the hair: the rest of it is a guess. "
             "Use a photo that shows all of the head."
@@ -204,22 +212,15 @@ def hidden_share(parsing: Parsing, mesh: NDArray[np.floating]) -> float:
     return float(before_face(parsing, mesh).sum() / max(int(there.sum()), 1))
 
 
-def cut_hair(parsing: Parsing, width: int, height: int) -> float:
-    """Length of the picture's edge along which hair or headwear ends, in sides of the mesh's box.
+def cut_hair(parsing: Parsing) -> float:
+    """Length of the picture's edges along which hair or headwear ends, in sides of the mesh's box.
 
-    The lower edge does not count: long hair may end anywhere there.
+    Lower edges do not count: long hair may end anywhere there.
     """
     what = parsing.probability.argmax(axis=-1)
     hair = (what == CLASSES.index("hair")) | (what == CLASSES.index("headwear"))
-    unit = SIDE / parsing.square.side
-    left, top = (np.zeros(2) - parsing.square.centre) * unit + SIDE / 2.0
-    right = (width - parsing.square.centre[0]) * unit + SIDE / 2.0
-    inside = parsing.inside
-    length = 0
-    if top > 0:
-        length += int((hair & inside)[int(np.ceil(top)) + 1].sum())
-    for edge, step in ((left, 1), (right, -2)):
-        column = int(np.ceil(edge)) + step
-        if 0 < edge < SIDE and 0 <= column < SIDE:
-            length += int((hair & inside)[:, column].sum())
-    return length / (SIDE / SQUARE_PER_FACE)
+    # Of pixels of which the photo's edge cuts off a part, the network knows less.
+    inside = cv2.erode(parsing.inside.astype(np.uint8), np.ones((3, 3))) > 0
+    wide = np.pad(inside, 1, mode="edge")
+    ends = ~wide[1:-1, :-2] | ~wide[1:-1, 2:] | ~wide[:-2, 1:-1]
+    return float((hair & inside & ends).sum()) / (SIDE / SQUARE_PER_FACE)

@@ -120,6 +120,9 @@ class Photo:
     """False where ``focal_px`` is the default of 1.5 times the longer side."""
     warnings: tuple[str, ...] = ()
     """Sentences for the user about what was odd in the file."""
+    inside: NDArray[np.bool_] | None = None
+    """(H, W) where there is photo; ``None``: everywhere. A tilted photo that was levelled lies on a larger
+    canvas; beyond it ``pixels`` repeat its edge, and ``alpha`` is 0."""
 
     @property
     def width(self) -> int:

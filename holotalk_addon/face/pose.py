@@ -84,6 +84,21 @@ def angles_from_rotation(R: NDArray[np.floating[Any]]) -> tuple[float, float, fl
     return math.degrees(yaw), math.degrees(pitch), math.degrees(roll)
 
 
+def tilt(R: NDArray[np.floating[Any]]) -> float:
+    """Degrees by which the crown points clockwise from the picture's upward direction; 0 where the picture
+    is level with the head, whatever its yaw and pitch.
+    """
+    return math.degrees(math.atan2(float(R[0, 1]), float(R[1, 1])))
+
+
+def level_yaw(R: NDArray[np.floating[Any]]) -> float:
+    """The yaw in degrees that the head has when its tilt is taken out of the picture."""
+    tilted = math.radians(tilt(R))
+    return math.degrees(
+        math.asin(float(np.clip(R[0, 2] * math.cos(tilted) - R[1, 2] * math.sin(tilted), -1, 1)))
+    )
+
+
 def mesh_rotation(
     mesh: NDArray[np.floating[Any]],
     canonical_mesh: NDArray[np.floating[Any]] | None,

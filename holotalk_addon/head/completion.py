@@ -71,6 +71,8 @@ class CompletionInput:
     """None for a head without any, and until it is grown."""
     covered: bool = False
     """Mouth and cheeks lie under a mask or a scarf: the skin is that of forehead and neck."""
+    inside: NDArray[np.bool_] | None = None
+    """(H, W) where there is photo; None: everywhere."""
 
     @property
     def grown(self) -> Hair | None:

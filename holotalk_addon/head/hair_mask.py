@@ -34,6 +34,8 @@ class HairMask:
     """Hair or headwear; 0 everywhere for a bald head."""
     person: Picture
     """The person; 0 beyond the photo's edge."""
+    inside: Picture
+    """1 where there is photo."""
     head: Picture
     """1 where the fitted head itself is drawn."""
     hidden: Picture
@@ -76,8 +78,8 @@ def hair_mask(given: CompletionInput) -> HairMask:
 
     rgb = np.asarray(cut(given.pixels), dtype=np.float32) / np.float32(255.0)
     person = np.asarray(cut(given.person.astype(np.float32)), dtype=np.float32)
-    everywhere = np.ones(given.person.shape, dtype=np.float32)
-    inside = np.asarray(cut(everywhere, cv2.BORDER_CONSTANT), dtype=np.float32) > 0.5
+    photo = np.ones(given.person.shape, dtype=bool) if given.inside is None else given.inside
+    inside = np.asarray(cut(photo.astype(np.float32), cv2.BORDER_CONSTANT), dtype=np.float32) > 0.5
 
     def told(*names: str) -> Picture:
         coarse = given.parsing.read(given.parsing.share(*names), corner, 1.0 / scale, (SIDE, SIDE))
@@ -97,6 +99,7 @@ def hair_mask(given: CompletionInput) -> HairMask:
     return HairMask(
         hair.astype(np.float32),
         own,
+        inside.astype(np.float32),
         (drawn.triangle >= 0).astype(np.float32),
         hidden.astype(np.float32),
         scale,

@@ -184,7 +184,8 @@ def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMas
     gap = np.where(rays.height < _HANGS_BELOW_M, _FREE_GAP_M, _GAP_M)[:, None]
     for step in np.arange(0.0, _FARTHEST_M, _STEP_M):
         place = _pixels(given, rays.points(skin.radius + step))
-        beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1).reshape(rays.shape)
+        beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1)
+        beyond = (beyond | (mask.sample(mask.inside, place) < 0.5)).reshape(rays.shape)
         left_photo |= going & beyond & (step - reach < _GAP_M)
         going &= ~beyond & (step - reach < gap)
         reach = np.where(going & (mask.sample(allowed, place) > 0.5).reshape(rays.shape), step, reach)

@@ -57,7 +57,11 @@ Picture = NDArray[np.float32]
 
 
 def meet_outline(
-    model: HeadModel, fit: HeadFit, pixels: NDArray[np.uint8], person: NDArray[np.floating]
+    model: HeadModel,
+    fit: HeadFit,
+    pixels: NDArray[np.uint8],
+    person: NDArray[np.floating],
+    inside: NDArray[np.bool_] | None = None,
 ) -> HeadFit:
     """Correct a fitted head by the person's outline. Deterministic.
 
@@ -66,12 +70,13 @@ def meet_outline(
         fit: the head as the landmarks tell it.
         pixels: (H, W, 3) uint8 sRGB, the photo.
         person: (H, W) 0..1, 1 on the person.
+        inside: (H, W) where there is photo; None: everywhere.
 
     Returns:
         The fit with another identity, pose and vertices, but with the face where it was in the photo; ``fit``
         itself where the photo shows too little of the outline.
     """
-    cut = _cut_out(model, fit, pixels, person)
+    cut = _cut_out(model, fit, pixels, person, inside)
     told = _told_by_landmarks(model, fit)
     change = np.zeros(len(told))
     for _ in range(_ROUNDS):
@@ -98,14 +103,16 @@ class _Cut:
     """pixels of the cut for one of the photo"""
     corner: NDArray[np.float64]
     """(2,) the photo's pixel at the cut's corner"""
-    low: NDArray[np.float64]
-    """(2,) where the photo begins in the cut, and"""
-    high: NDArray[np.float64]
-    """(2,) where it ends"""
+    inside: Picture
+    """where there is photo, without the outermost pixels of the cut"""
 
     def place(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) photo pixels -> pixels of the cut."""
         return np.asarray((pixels - self.corner) * self.scale)
+
+    def shows(self, place: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(N,) whether there is photo at (N, 2) pixels of the cut."""
+        return np.asarray(sample_picture(self.inside, np.asarray(place, dtype=np.float64)) > 0.5)
 
 
 @dataclass(frozen=True)
@@ -128,13 +135,19 @@ class _Rim:
     """(N,) 1 where it belongs to the head behind the face, 0 on the face and on the end of the bust"""
 
 
-def _cut_out(model: HeadModel, fit: HeadFit, pixels: NDArray[np.uint8], person: NDArray[np.floating]) -> _Cut:
+def _cut_out(
+    model: HeadModel,
+    fit: HeadFit,
+    pixels: NDArray[np.uint8],
+    person: NDArray[np.floating],
+    inside: NDArray[np.bool_] | None,
+) -> _Cut:
     at = fit.to_camera(fit.posed(model))
     xy = fit.camera.project(at)
     scale = (SIDE - 2 * _MARGIN) / float(np.ptp(xy, axis=0).max())
     corner = (xy.min(axis=0) + xy.max(axis=0)) / 2.0 - SIDE / (2.0 * scale)
 
-    def cut(picture: NDArray[Any]) -> NDArray[Any]:
+    def cut(picture: NDArray[Any], border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
         height, width = picture.shape[:2]
         first = min(1.0, 1.5 * scale)  # what is much finer is averaged first
         size = max(1, round(width * first)), max(1, round(height * first))
@@ -142,16 +155,15 @@ def _cut_out(model: HeadModel, fit: HeadFit, pixels: NDArray[np.uint8], person: 
         ratio = scale * width / size[0], scale * height / size[1]
         shift = np.multiply(0.5, ratio) - 0.5 - scale * corner
         matrix = np.column_stack([np.diag(ratio), shift])
-        return cv2.warpAffine(
-            small, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        return cv2.warpAffine(small, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=border)
 
     mask = np.asarray(cut(np.asarray(person, dtype=np.float32)), dtype=np.float32)
     rgb = cv2.GaussianBlur(np.asarray(cut(pixels), dtype=np.uint8), (0, 0), 1.0)
     lab = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), dtype=np.float32)
-    height, width = person.shape
-    ends = (np.array([[0.0, 0.0], [width, height]]) - corner) * scale
-    result = _Cut(mask, np.zeros_like(mask), False, scale, corner, ends[0] + 2.0, ends[1] - 3.0)
+    photo = np.ones(person.shape, dtype=bool) if inside is None else inside
+    shown = np.asarray(cut(photo.astype(np.float32), cv2.BORDER_CONSTANT), dtype=np.float32)
+    shown = np.asarray(cv2.erode(shown, np.ones((5, 5))), dtype=np.float32)
+    result = _Cut(mask, np.zeros_like(mask), False, scale, corner, shown)
     toward = -at / np.linalg.norm(at, axis=1, keepdims=True)
     facing = np.einsum("nd,nd->n", model.normals(at), toward)
     plain = (facing > _FACING) & (model.region("face") > 0.95)
@@ -160,7 +172,7 @@ def _cut_out(model: HeadModel, fit: HeadFit, pixels: NDArray[np.uint8], person: 
     samples = sample_picture(lab, result.place(xy[plain]), cv2.BORDER_REPLICATE)
     skin = _like(lab, samples)
     scalp = result.place(xy[(facing > 0.0) & (facing < _FACING) & (model.region("scalp") > 0.8)])
-    scalp = scalp[((scalp > result.low) & (scalp < result.high)).all(axis=1)]
+    scalp = scalp[result.shows(scalp)]
     bald = len(scalp) > 0 and float(sample_picture(skin, scalp, cv2.BORDER_REPLICATE).mean()) > _BALD
     return replace(result, skin=skin, bald=bald)
 
@@ -278,7 +290,7 @@ def _offsets(rim: _Rim, cut: _Cut) -> tuple[NDArray[np.float64], NDArray[np.floa
     distance = np.where(own[:, :-1] & ground, np.abs(middle), np.inf)
     offset = middle[distance.argmin(axis=1)]
     end = at(offset[:, None])[:, 0]
-    known = np.isfinite(distance.min(axis=1)) & ((end > cut.low) & (end < cut.high)).all(axis=1)
+    known = np.isfinite(distance.min(axis=1)) & cut.shows(end)
     # From the drawn outline to the person's, and a little within the latter, all is skin.
     way = np.linspace(0.0, 1.0, _ALONG) * np.maximum(offset, 0.0)[:, None]
     edge = offset[:, None] - np.array(_INSIDE_M)
