@@ -62,8 +62,8 @@ def person_mask(
 def _person_share(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> NDArray[np.float32]:
     """(SIDE, SIDE) 0..1 how surely a pixel shows the person.
 
-    What lies inside the face is the person, unless it comes in from beside it, as hands and hair of others do:
-    the network takes white stubble, teeth and hard shadows for things before the face.
+    What lies inside the face is the person, unless it comes in from beside it, as hands and hair of others
+    do: the network takes white stubble, teeth and hard shadows for things before the face.
     """
     share = parsing.share(*PERSON)
     outline = face_outline(picture_to_crop(mesh, parsing.square.centre, parsing.square.side, 0.0, SIDE)) > 0

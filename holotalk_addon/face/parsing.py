@@ -21,8 +21,8 @@ from .mesh import crop_square, picture_to_crop
 from .networks import Network
 
 CLASSES = ("ground", "skin", "hair", "beard", "headwear", "glasses", "clothes", "cover")
-"""What a pixel may show. Other people are ground; *cover* is what lies before this one's head: a hand, a mask,
-somebody else's hair."""
+"""What a pixel may show. Other people are ground; *cover* is what lies before this one's head: a hand, a
+mask, somebody else's hair."""
 PERSON = ("skin", "hair", "beard", "headwear", "glasses", "clothes")
 """What belongs to the person."""
 SIDE = 256
@@ -35,7 +35,9 @@ DROP = 0.1
 """How far the square's middle lies below the face's, in longer sides of the box."""
 
 HIDDEN = 0.05
+"""Share of the face that something may hide without a word."""
 CUT_HAIR = 0.15
+"""Length of the picture's edge, in sides of the mesh's box, along which hair may end without a word."""
 
 
 @dataclass(frozen=True)
