@@ -5,11 +5,11 @@
     python blender_scripts/train_parsing.py train --people people.npz --run DIR -o parsing.tflite
     python blender_scripts/train_parsing.py judge --people held_out.npz --network parsing.tflite
 
-``pack`` takes folders that ``holotalk render-data --preset full --yaws`` has filled (photos alone will do) and
-writes a small file: people cut out of their grounds, and other grounds. ``train`` resumes where it was stopped;
-a picture an epoch lies in ``RUN/sheets``. Keras on another backend (``KERAS_BACKEND=torch``) trains with
-``--no-convert``; the same command under TensorFlow then converts what the run has. ``judge`` prints the table of
-the network's card, of people that nothing was trained on.
+``pack`` takes folders that ``holotalk render-data --preset full --yaws`` has filled (photos alone will do)
+and writes a small file: people cut out of their grounds, and other grounds. ``train`` resumes where it was
+stopped; a picture an epoch lies in ``RUN/sheets``. Keras on another backend (``KERAS_BACKEND=torch``) trains
+with ``--no-convert``; the same command under TensorFlow then converts what the run has. ``judge`` prints the
+table of the network's card, of people that nothing was trained on.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ HELD_OUT_SHARE = 0.08
 """Of the packed people, the last: they say when to stop."""
 PROBES = 8
 LARGEST_DISAGREEMENT = 0.05
-"""Between Keras's and LiteRT's logits, which differ by several where the network is sure: weights have 16 bits."""
-PICTURES = ("coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "brick.png", "grass.png", "gravel.png",
-            "hubble_deep_field.jpg", "page.png", "text.png", "coins.png", "moon.png", "color.png")  # fmt: skip
+"""Between Keras's and LiteRT's logits, which lie several apart where the network is sure: weights have 16
+bits."""
+PICTURES = (
+    *("coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "brick.png", "grass.png"),
+    *("gravel.png", "hubble_deep_field.jpg", "page.png", "text.png", "coins.png", "moon.png", "color.png"),
+)
 """scikit-image's pictures without people."""
 
 

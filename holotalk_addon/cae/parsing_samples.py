@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures that the parsing network learns from: rendered people, put together anew each time they are shown.
 
-A rendered photo is cut out of its ground. Each time it stands before another one, in another place, size and
-light; hair and clothes change their colours; other people stand beside and before it; hands, masks and things
-are held before the face; the picture's edge cuts it; a camera blurs it, stores it as JPEG, or in grey. So a few
-thousand renders show what no renderer made.
+A rendered photo is cut out of its ground. Each time it stands before another one, in another place, size
+and light; hair and clothes change their colours; other people stand beside and before it; hands, masks and
+things are held before the face; the picture's edge cuts it; a camera blurs it, stores it as JPEG, or in grey.
+So a few thousand renders show what no renderer made.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HEAD = tuple(CLASSES.index(name) for name in ("skin", "hair", "beard", "headwea
 _OWN = {"ground": 0, "other": SKIN} | {
     name: CLASSES.index(name) for name in ("hair", "beard", "headwear", "glasses", "clothes")
 }
-"""The class of each region of the training data that is not plainly skin; *other* is the skin below the bust."""
+"""The class of each region of the training data that is not plainly skin; *other* is skin below the bust."""
 _BARE = ("bald", "fringe")
 """Styles under which the model's scalp shows skin; under all others it is painted as hair."""
 _MOST_COVERED = 0.6
@@ -221,7 +221,7 @@ def make_sample(people: ParsingPeople, number: int, rng: Rng, varied: bool = Tru
         points = np.asarray(points + rng.normal(0, 0.015 * span, 2), dtype=np.float32)
         rgb = _photographed(rgb, rng)
     label[~inside] = UNKNOWN
-    return Sample(rgb, label, inside, points)
+    return Sample(np.clip(rgb + 0.5, 0, 255).astype(np.uint8), label, inside, points)
 
 
 def _place(points: NDArray[np.float32], rng: Rng, varied: bool) -> NDArray[np.float64]:
@@ -275,6 +275,10 @@ def _photo_inside(cut_out: NDArray[np.uint8], place: NDArray[np.float64]) -> NDA
     return np.asarray(shown > 0)
 
 
+def _blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32)
+
+
 def _over(below: NDArray[np.float32], above: NDArray[np.float32]) -> tuple[NDArray[np.float32], Any]:
     """(SIDE, SIDE, 3) a picture with a warped cut-out over it, and (SIDE, SIDE) where that is."""
     alpha = above[..., 3:]
@@ -292,7 +296,7 @@ def _ground(
     if not varied:
         return result
     if rng.random() < 0.5:
-        result = cv2.GaussianBlur(result, (0, 0), float(np.exp(rng.uniform(np.log(0.7), np.log(9.0)))))
+        result = _blurred(result, float(np.exp(rng.uniform(np.log(0.7), np.log(9.0)))))
     if rng.random() < 0.22:  # a ground of the colour of hair or skin is where colours alone fail
         shown = label == (HAIR if rng.random() < 0.7 else SKIN)
         if shown.sum() > 100:
@@ -399,8 +403,10 @@ def _limbs(
     return np.asarray(picture, dtype=np.float32)
 
 
-_MASK_EDGE = (6, 117, 123, 147, 213, 192, 214, 210, 211, 32, 208, 199, 428, 262, 431, 430, 434, 416, 433, 376, 352,
-              346)  # fmt: skip
+_MASK_EDGE = (
+    *(6, 117, 123, 147, 213, 192, 214, 210, 211, 32, 208),
+    *(199, 428, 262, 431, 430, 434, 416, 433, 376, 352, 346),
+)
 """Points of the mesh around nose, cheeks and chin."""
 
 
@@ -412,7 +418,7 @@ def _mask(people: ParsingPeople, points: NDArray[np.float32], rng: Rng) -> NDArr
         edge[:, 1] += 0.12 * float(np.ptp(points[:, 1]))  # the nose looks out
     shape = np.zeros((SIDE, SIDE), dtype=np.float32)
     cv2.fillPoly(shape, [cv2.convexHull(edge.astype(np.float32)).round().astype(np.int32)], (1.0,))
-    return _cloth(people, cv2.GaussianBlur(shape, (0, 0), 0.8), rng)
+    return _cloth(people, _blurred(shape, 0.8), rng)
 
 
 def _thing(people: ParsingPeople, points: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
@@ -436,7 +442,7 @@ def _thing(people: ParsingPeople, points: NDArray[np.float32], rng: Rng) -> NDAr
     else:
         corners = middle + tall * rng.normal(0, 0.3, (int(rng.integers(3, 6)), 2))
         cv2.fillPoly(shape, [corners.round().astype(np.int32)], (1.0,))
-    return _cloth(people, cv2.GaussianBlur(shape, (0, 0), 0.8), rng)
+    return _cloth(people, _blurred(shape, 0.8), rng)
 
 
 def _cloth(people: ParsingPeople, alpha: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
@@ -511,7 +517,7 @@ def _frame(points: NDArray[np.float32], rng: Rng) -> NDArray[np.bool_]:
     return inside
 
 
-def _photographed(rgb: NDArray[np.float32], rng: Rng) -> Rgb:
+def _photographed(rgb: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """(SIDE, SIDE, 3) as cameras, scanners and programs leave pictures."""
     picture = rgb * np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
     if rng.random() < 0.35:
@@ -547,4 +553,4 @@ def _photographed(rgb: NDArray[np.float32], rng: Rng) -> Rgb:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
         stored = cv2.imencode(".jpg", np.ascontiguousarray(result[..., ::-1]), quality)[1]
         result = np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1])
-    return np.asarray(result, dtype=np.uint8)
+    return result.astype(np.float32)

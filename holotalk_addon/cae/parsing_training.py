@@ -24,16 +24,18 @@ COUNTS = (0.7, 1.0, 1.2, 1.5, 2.0, 1.5, 1.0, 2.0)
 _JUDGED_SEED = 7
 _SHEET_PEOPLE = 12
 COLOURS = np.array(
-    [(0, 0, 0), (230, 200, 180), (255, 140, 0), (150, 60, 200), (60, 90, 255), (0, 220, 220), (120, 120, 120),
-     (255, 0, 0)],
+    [
+        *((0, 0, 0), (230, 200, 180), (255, 140, 0), (150, 60, 200)),
+        *((60, 90, 255), (0, 220, 220), (120, 120, 120), (255, 0, 0)),
+    ],
     dtype=np.uint8,
-)  # fmt: skip
+)
 """(8, 3) sRGB: the classes in pictures."""
 
 
 def parsing_network(filters: Sequence[int] = LEVELS) -> keras.Model:
-    """The network, freshly initialised: (N, SIDE, SIDE, CHANNELS) as :func:`..face.parsing.network_input` makes
-    it to (N, SIDE, SIDE, len(CLASSES)) logits.
+    """The network, freshly initialised: (N, SIDE, SIDE, CHANNELS), as :func:`..face.parsing.network_input`
+    makes it, to (N, SIDE, SIDE, len(CLASSES)) logits.
 
     Args:
         filters: at half the resolution, a quarter, and so on.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does the finished head look like the photo? Drawn where the photo shows it, and measured against it.
 
-Three figures, none of which knows how the head was made: would a network that recognises people take the drawn
-face for the photo's (dlib's descriptor), how much of that face is the photo's at all, and are the landmarks found
-again where the photo has them. So whatever goes wrong on the way, it is told.
+Three figures, none of which knows how the head was made: would a network that recognises people take the
+drawn face for the photo's (dlib's descriptor), how much of that face is the photo's at all, and are the
+landmarks found again where the photo has them. So whatever goes wrong on the way, it is told.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from .mesh import crop_square, picture_to_crop
 from .networks import Network
 
 CLASSES = ("ground", "skin", "hair", "beard", "headwear", "glasses", "clothes", "cover")
-"""What a pixel may show. Other people are ground; *cover* is what lies before this one's head: a hand, a mask,
-somebody else's hair."""
+"""What a pixel may show. Other people are ground; *cover* is what lies before this one's head: a hand, a
+mask, somebody else's hair."""
 PERSON = ("skin", "hair", "beard", "headwear", "glasses", "clothes")
 """What belongs to the person."""
 SIDE = 256
@@ -37,12 +37,12 @@ DROP = 0.1
 _EDGE = 4  # pixels of the square: what reaches so near to the face's outline comes from beside it
 _SURE = 0.15  # share of the person below which a pixel surely shows something else
 _LEAST = 0.0125
-"""Of the face: with less that is surely something else, nothing lies before it. On 45 portraits that show all of
-the face it is at most 0.007, with somebody's hair, an arm or a glass before the cheek 0.018 and more."""
+"""Of the face: with less that is surely something else, nothing lies before it. On 45 portraits that show all
+of the face it is at most 0.007, with somebody's hair, an arm or a glass before the cheek 0.018 and more."""
 _LARGE = 0.12  # of the face: so large a thing in its middle is held before it
 CUT_HAIR = 0.35
-"""Length of the picture's edge along which hair ends, over the face's side, from which that is worth a word: a
-lock may touch the edge."""
+"""Length of the picture's edge along which hair ends, over the face's side, from which that is worth a word:
+a lock may touch the edge."""
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,8 @@ def parsing_warnings(parsing: Parsing, mesh: NDArray[np.floating], covered: bool
 
 
 def before_face(parsing: Parsing, mesh: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(SIDE, SIDE) what lies before the face, (468, 3) pixels of the picture: what is not the person, surely so
-    in part, and comes in from beside the face, as hands and hair of others do, or is large.
+    """(SIDE, SIDE) what lies before the face, (468, 3) pixels of the picture: what is not the person, surely
+    so in part, and comes in from beside the face, as hands and hair of others do, or is large.
 
     Other islands are none: the network takes white stubble, teeth and hard shadows for things.
     """
