@@ -11,6 +11,11 @@ FEWEST = 50
 """Pixels from which colours can be learnt."""
 
 
+def luminance(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(...) relative luminance of (..., 3) RGB, Rec. 709 weights."""
+    return np.asarray(rgb @ np.array([0.2126, 0.7152, 0.0722]))
+
+
 def without_outliers(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Samples (N, 3) near their median: skin without spectacles, stubble and hard shadows."""
     for _ in range(3):

@@ -51,6 +51,12 @@ _CLOSE_EACH = 0.3
 _CLOSE_ROTATION_SIGMA = np.radians(0.5)
 _CLOSE_EXPRESSION = 200.0  # per squared strength
 
+_INNER_LIPS = (
+    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
+)  # fmt: skip
+"""Points of the face mesh around the lips' inner edge: from the person's right corner over the upper lip to
+the left one, and back."""
+
 # The residual: how far a landmark's pull reaches on the surface, and how much of it is believed.
 _RESIDUAL_REACH_M = 0.014
 _RESIDUAL_RIDGE = 2.0
@@ -77,6 +83,9 @@ class HeadFit:
     corners."""
     residual_nme_percent: float
     """The same with the residual."""
+    lips: NDArray[np.float64] | None = None
+    """(20, 2) pixels: the inner edge of the lips as the network found it, from the person's right corner over
+    the upper lip to the left one, and back; None where it is not known."""
 
     def to_camera(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) head axes -> (N, 3) camera axes, metres."""
@@ -339,6 +348,7 @@ class _Solver:
             np.asarray(moved, dtype=np.float32),
             nme(miss),
             nme(miss_after),
+            self.points[list(_INNER_LIPS)],
         )
 
     def _residual(
