@@ -31,8 +31,8 @@ from holotalk_addon.cae import judging
 from holotalk_addon.cae.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
+from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.completion import Completion
-from holotalk_addon.head.hair import luminance
 from holotalk_addon.head.morphable_model import HeadModel
 from holotalk_addon.outputs import make_folder, replacing, write_text
 

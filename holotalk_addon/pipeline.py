@@ -287,6 +287,7 @@ def _completion_input(
     from .head.completion import CompletionInput
     from .head.fitting import fit_head
     from .head.hair_volume import grow_hair
+    from .head.mouth import meet_teeth
     from .head.outline import meet_outline
     from .head.texture import DEFAULT_SIZE, bake_photo, texels
 
@@ -300,6 +301,7 @@ def _completion_input(
         fit = fit_head(model, camera, face.mesh, face.iris[:, 0], face.rotation)
     with stages.stage("Meeting the outline"):
         fit = meet_outline(model, fit, photo.pixels, person, photo.inside)
+        fit = meet_teeth(model, fit, photo.pixels)
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)

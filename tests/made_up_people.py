@@ -10,7 +10,7 @@ from holotalk_addon.cae import shards
 from holotalk_addon.cae.drawing import draw_head
 from holotalk_addon.cae.snapshots import template_colours
 from holotalk_addon.face import landmarks68_from_mesh
-from holotalk_addon.head.hair import luminance
+from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.view import level_view
 
 

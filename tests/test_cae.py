@@ -25,8 +25,8 @@ from holotalk_addon.cae.snapshots import (
 from holotalk_addon.errors import AssetError
 from holotalk_addon.face import rotation_from_angles
 from holotalk_addon.head.camera import Camera
+from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.fitting import HeadFit
-from holotalk_addon.head.hair import luminance
 from holotalk_addon.head.view import level_view
 
 ROOT = Path(__file__).resolve().parents[1]

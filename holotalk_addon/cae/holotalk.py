@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from ..errors import AssetError
 from ..face.networks import Network
+from ..head.colours import luminance
 from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPicture
 from ..head.fill import mirror_and_fill
-from ..head.hair import luminance
 from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
 from ..head.texture import bake_photo

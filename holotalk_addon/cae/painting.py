@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import padded
-from ..head.hair import luminance
 from ..head.hair_rays import around
 from ..head.head import Hair
 from ..head.morphable_model import corner_uvs, triangulate, vertex_normals

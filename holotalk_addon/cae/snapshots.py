@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..face import angles_from_rotation
+from ..head.colours import luminance
 from ..head.fitting import HeadFit
-from ..head.hair import luminance
 from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
 from ..head.view import View, level_view

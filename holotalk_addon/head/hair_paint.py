@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .colours import luminance
 from .completion import CompletionInput
 from .fill import padded
-from .hair import luminance
 from .hair_mask import SIDE, HairMask
 from .hair_rays import Rays, around
 from .raster import rasterize

@@ -74,6 +74,11 @@ class HeadModel:
     deviation each, same axes and unit."""
     landmark_sigma: NDArray[np.float32]
     """(468,) what is left of each point's error, standard deviation per axis, same unit."""
+    landmark_response: NDArray[np.float32]
+    """(52, 468, 2) how far the network's points fall behind their places with each expression at full
+    strength, same axes and unit."""
+    expression_mean: NDArray[np.float32]
+    """(52,) mean strengths over portraits, as random people have them."""
     iris: NDArray[np.int32]
     """(2, 3) vertices around the front pole of the eyeballs, first the person's right eye."""
     iris_weights: NDArray[np.float32]
@@ -135,6 +140,14 @@ class HeadModel:
     def normals(self, vertices: NDArray[np.floating]) -> NDArray[np.float32]:
         """(V, 3) unit vertex normals, area-weighted, of these (V, 3) vertices."""
         return vertex_normals(vertices, self.triangles)
+
+
+def opposite_name(name: str) -> str:
+    """The expression of the other side; the name itself where there is none."""
+    for a, b in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(a):
+            return name[: -len(a)] + b
+    return name
 
 
 def corner_uvs(polygon_uvs: NDArray[np.float32], polygon: NDArray[np.integer]) -> NDArray[np.float32]:

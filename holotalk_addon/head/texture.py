@@ -2,13 +2,14 @@
 """Project the photo on to the head's texture: what the camera saw, and how well.
 
 Each texel knows its place on the fitted head; the photo's camera says which pixel it is. It counts as
-far as the camera saw it: nearest in the z-buffer, facing the camera, inside the person mask. Nothing is
-invented here; :mod:`.fill` does that.
+far as the camera saw it: nearest in the z-buffer, facing the camera, inside the person mask. Between the lips
+the photo itself says what it shows: teeth take teeth, tongue and the inside of the mouth take nothing, and
+skin nothing from there. Nothing is invented here; :mod:`.fill` does that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..progress import Progress, silent
 from .fitting import HeadFit
 from .head import PARTS
 from .morphable_model import HeadModel
+from .mouth import off_the_lips, teeth_seen
 from .raster import barycentric, pixel_centres, rasterize
 from .surface import smoothstep
 
@@ -135,7 +137,11 @@ def bake_photo(
     posed = fit.posed(model)
     at = fit.to_camera(posed)
     normals = model.normals(at)
-    visible = _Visibility(model, fit, at)
+    visible = _Visibility(model, fit, at, [part for part in PARTS if part != "lashes"])
+    visible_teeth = _Visibility(model, fit, at, ["teeth"])
+    height, width = pixels.shape[:2]
+    between, teeth = off_the_lips(fit, height, width), teeth_seen(model, fit, pixels)
+    inside_mouth = model.region("mouth_inside")
     source, factor = _at_texel_resolution(pixels, fit, model, at, layout)
     sure = _eroded(person, _face_size(fit, model, at))
     if mirrored:
@@ -153,8 +159,16 @@ def bake_photo(
         place = fit.camera.project(point)
         tolerance = np.where(part == PARTS.index("eyes"), _EYE_TOLERANCE_M, _DEPTH_TOLERANCE_M)
         weight = _ramp(facing, _FACING_FROM, _FACING_FULL)
-        weight *= visible.at(place, -point[:, 2], tolerance, facing)
-        weight *= np.where(part == PARTS.index("lashes"), 0.0, sample_picture(sure, place))
+        on_teeth = part == PARTS.index("teeth")
+        weight *= np.where(
+            on_teeth,
+            visible_teeth.at(place, -point[:, 2], tolerance, facing) * sample_picture(teeth, place),
+            visible.at(place, -point[:, 2], tolerance, facing)
+            * (1.0 - np.clip(sample_picture(between, place), 0.0, 1.0))
+            * (1.0 - layout.interpolate(model, inside_mouth, chunk)),
+        )
+        nothing = np.isin(part, [PARTS.index("lashes"), PARTS.index("tongue")])
+        weight *= np.where(nothing, 0.0, sample_picture(sure, place))
         colour[chunk] = sample_picture(source, place * factor, cv2.BORDER_REPLICATE)
         seen[chunk] = weight
         progress(min(1.0, chunk.stop / len(layout.texel)))
@@ -164,13 +178,15 @@ def bake_photo(
 class _Visibility:
     """The z-buffer of the head from the photo's camera."""
 
-    def __init__(self, model: HeadModel, fit: HeadFit, at: NDArray[np.float64]) -> None:
+    def __init__(self, model: HeadModel, fit: HeadFit, at: NDArray[np.float64], parts: Sequence[str]) -> None:
+        """Of these of :data:`.head.PARTS`, where (V, 3) vertices lie in camera axes."""
         xy = fit.camera.project(at)
         self._low = xy.min(axis=0)
         side = float((xy.max(axis=0) - self._low).max())
         self._scale = _DEPTH_BUFFER_SIDE / side
         size = _DEPTH_BUFFER_SIDE + 2
-        solid = model.polygon_parts[model.triangle_polygon] != PARTS.index("lashes")
+        drawn = [PARTS.index(part) for part in parts]
+        solid = np.isin(model.polygon_parts[model.triangle_polygon], drawn)
         triangles = model.triangles[solid]
         buffer = ((xy - self._low) * self._scale + 1.0)[triangles]
         self._depth = rasterize(buffer, -at[triangles][..., 2], size, size).depth
