@@ -21,10 +21,18 @@ from typing import Any
 
 from . import __version__
 from .errors import HoloTalkError, OptionError, explain
-from .outputs import beside_obj, check_output, check_results_folder, spare, write_text
+from .outputs import (
+    EXPORTS,
+    STL_HEIGHT_MM,
+    ExportOptions,
+    beside_obj,
+    check_output,
+    check_results_folder,
+    spare,
+    write_text,
+)
 
 _VIDEO = (".mp4", ".png")
-_EXPORTS = (".glb", ".obj", ".ply", ".blend")
 
 
 class _TerminalProgress:
@@ -171,9 +179,21 @@ def _parser() -> argparse.ArgumentParser:
     _add_face(views)
     _add_engine(views)
 
-    export = command("export", _export, "the head as .glb, .obj, .ply or .blend")
+    export = command("export", _export, "the head as .glb, .obj, .ply, .stl or .blend")
     export.add_argument("photo", type=Path, metavar="PHOTO")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    export.add_argument(
+        "--shape-names",
+        choices=("arkit", "rpm"),
+        default="arkit",
+        help="rpm: beside ARKit's 52, Ready Player Me's 15 visemes, mouthOpen, eyesClosed... (.glb, .blend)",
+    )
+    export.add_argument(
+        "--eye-bones", action="store_true", help="bones Head, LeftEye and RightEye that turn the eyes (.glb)"
+    )
+    export.add_argument(
+        "--height-mm", type=float, metavar="MM", help=f"height of the print, default {STL_HEIGHT_MM:g} (.stl)"
+    )
     _add_face(export)
 
     template = command("template", _template, "a cut template for the pyramid, in true millimetres")
@@ -444,12 +464,14 @@ def _views(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from . import pipeline
 
-    check_output(options.output, _EXPORTS)
+    check_output(options.output, EXPORTS)
+    offered = ExportOptions(options.shape_names, options.eye_bones, options.height_mm)
+    offered.check(options.output)
     spare(options.photo, *beside_obj(options.output))
     person, stages = _person(options)
     try:
         pipeline.new_file()
-        paths = pipeline.export(person.head, options.output, stages)
+        paths = pipeline.export(person.head, options.output, stages, offered)
     finally:
         _close(stages)
     for path in paths:

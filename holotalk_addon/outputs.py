@@ -7,9 +7,51 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OptionError, OutputError
+
+EXPORTS = (".glb", ".obj", ".ply", ".stl", ".blend")
+"""The endings of the formats that a head is exported in."""
+STL_HEIGHT_MM, STL_HEIGHTS_MM = 100.0, (20.0, 1000.0)
+"""How high a print is that nobody gave a height, and how low and high one may be."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What a format offers beyond the head itself."""
+
+    shape_names: str = "arkit"
+    """One of :data:`.head.shape_names.SHAPE_NAMES`; other than ``arkit`` for .glb and .blend."""
+    eye_bones: bool = False
+    """Bones that turn the eyes, for .glb."""
+    height_mm: float | None = None
+    """Of a print, for .stl; None: :data:`STL_HEIGHT_MM`."""
+
+    def check(self, path: Path) -> None:
+        """Complain about an export that cannot work before any work is done.
+
+        Raises:
+            OptionError: the format is unknown, or has no such option; or the height cannot be printed.
+        """
+        kind = Path(path).suffix.lower()
+        if kind not in EXPORTS:
+            raise OptionError(
+                f"Cannot export to '{Path(path).name}': choose a name that ends in {', '.join(EXPORTS)}."
+            )
+        if self.shape_names != "arkit" and kind not in (".glb", ".blend"):
+            raise OptionError(f"A {kind} has no shapes to name: export a .glb or a .blend.")
+        if self.eye_bones and kind != ".glb":
+            raise OptionError(f"A {kind} gets no eye bones: export a .glb.")
+        if self.height_mm is not None:
+            low, high = STL_HEIGHTS_MM
+            if kind != ".stl":
+                raise OptionError(f"A {kind} is as large as the head: a height in millimetres is for a .stl.")
+            if not low <= self.height_mm <= high:
+                raise OptionError(
+                    f"A height of {self.height_mm:g} mm cannot be printed: choose {low:g} to {high:g} mm."
+                )
 
 
 def check_output(path: Path, extensions: Sequence[str]) -> Path:

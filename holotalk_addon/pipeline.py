@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .head.morphable_model import HeadModel
     from .hologram.layout import PyramidLayout
     from .hologram.motion import LoopMotion
+    from .outputs import ExportOptions
     from .scene.hologram_scene import HologramScene
 
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
@@ -361,12 +362,12 @@ def write_pictures(person: Person, paths: Sequence[Path]) -> None:
             Image.fromarray(picture.pixels).save(beside)
 
 
-def export(head: Head, output: Path, stages: Stages) -> list[Path]:
-    """Write the head as .glb, .obj, .ply or .blend; returns the files written."""
+def export(head: Head, output: Path, stages: Stages, options: ExportOptions | None = None) -> list[Path]:
+    """Write the head as .glb, .obj, .ply, .stl or .blend; returns the files written."""
     from .scene import export as exporters
 
     with stages.stage("Exporting"):
-        return exporters.export_head(head, output)
+        return exporters.export_head(head, output, options)
 
 
 def save_blend(output: Path, hologram: HologramScene, stages: Stages) -> None:

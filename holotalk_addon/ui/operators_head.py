@@ -10,16 +10,20 @@ import bpy
 
 from ..errors import OptionError
 from ..head.expressions import PRESETS, preset_strengths
+from ..outputs import STL_HEIGHT_MM, STL_HEIGHTS_MM, ExportOptions
 from ..scene.own import hologram_head
 from .operator_base import HoloTalkOperator
 from .operators_hologram import suggested_path, with_ending
 from .settings import current_settings, head_keys, read_gaze
 
 FORMATS = (
-    ("GLB", "GLB", "For the web, games and phones: texture and 52 expressions in one file"),
+    ("GLB", "GLB", "For the web, games and phones: texture and expressions in one file"),
     ("OBJ", "OBJ", "For nearly every 3D program: mesh, material and texture, with the expression of now"),
-    ("PLY", "PLY", "Coloured points and faces, for scanning and printing programs"),
+    ("PLY", "PLY", "Coloured points and faces, for scanning programs and colour prints"),
+    ("STL", "STL", "One solid to print, with the expression of now, in millimetres"),
 )
+FORMAT_OPTIONS = {"GLB": ("shape_names", "eye_bones"), "STL": ("height_mm",)}
+"""What each of them offers: properties of the operator, named as in :class:`ExportOptions`."""
 PHOTO = "PHOTO"
 
 
@@ -73,7 +77,25 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
     format: bpy.props.EnumProperty(name="Format", items=FORMATS)
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
-    filter_glob: bpy.props.StringProperty(default="*.glb;*.obj;*.ply", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.glb;*.obj;*.ply;*.stl", options={"HIDDEN"})
+    shape_names: bpy.props.EnumProperty(
+        name="Shape names",
+        items=(
+            ("ARKIT", "ARKit", "The 52 names of ARKit"),
+            ("RPM", "Ready Player Me", "ARKit's 52, and 15 visemes, mouthOpen, eyesClosed, ... as well"),
+        ),
+    )
+    eye_bones: bpy.props.BoolProperty(
+        name="Eye bones", description="Bones Head, LeftEye and RightEye, by which programs turn the eyes"
+    )
+    height_mm: bpy.props.FloatProperty(
+        name="Height in mm",
+        description="From the base of the print to the crown",
+        default=STL_HEIGHT_MM,
+        min=STL_HEIGHTS_MM[0],
+        max=STL_HEIGHTS_MM[1],
+        precision=0,
+    )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -91,25 +113,40 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
         """The name ends as the format's files do, so that the browser can warn of a file that is there."""
         return with_ending(self, f".{self.format.lower()}")
 
+    def draw(self, context: Any) -> None:
+        """What the format offers, beside the file browser."""
+        self.layout.use_property_split = True
+        for name in FORMAT_OPTIONS.get(self.format, ()):
+            self.layout.prop(self, name)
+
     def run(self, context: Any) -> set[str]:
         """Write it."""
         from ..outputs import beside_obj, spare
-        from ..scene.export import check_export_path, export_head
+        from ..scene.export import export_head
         from ..scene.head_object import read_head
 
         if not self.filepath:
-            raise OptionError("The export has no name yet: give the path of a .glb, .obj or .ply file.")
+            raise OptionError("The export has no name yet: give the path of a .glb, .obj, .ply or .stl file.")
         path = Path(bpy.path.abspath(self.filepath))
         if not path.suffix:
             path = path.with_suffix(f".{self.format.lower()}")
-        check_export_path(path)
+        options = self._options(path.suffix[1:].upper())
+        options.check(path)
         if path.suffix.lower() == ".blend":
             raise OptionError("A .blend holds the whole file: use File > Save As instead.")
         spare(current_settings(context).photo_path(), path, *beside_obj(path))
-        written = export_head(read_head(hologram_head()), path)
+        written = export_head(read_head(hologram_head()), path, options)
         context.window_manager.holotalk.message = f"{written[0].name} is written."
         self.report({"INFO"}, f"{written[0].name} is written")
         return {"FINISHED"}
+
+    def _options(self, kind: str) -> ExportOptions:
+        """What was chosen, as far as the format of this ending offers it: what is set for another one stays
+        set."""
+        values = {name: getattr(self, name) for name in FORMAT_OPTIONS.get(kind, ())}
+        if "shape_names" in values:
+            values["shape_names"] = values["shape_names"].lower()
+        return ExportOptions(**values)
 
 
 class HOLOTALK_OT_save_template(HoloTalkOperator, bpy.types.Operator):
