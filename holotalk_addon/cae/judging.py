@@ -25,6 +25,7 @@ from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
 from ..head.fill import padded
+from ..head.hair import luminance
 from ..head.head import Hair
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View
@@ -42,6 +43,8 @@ VIEWS = ((-90.0, 90.0), (-60.0, 60.0), (180.0,))
 YAWS = tuple(yaw for group in VIEWS for yaw in group)
 
 _NO_HEAD = tuple(REGION_LABELS.index(name) for name in ("ground", "clothes"))
+_SKIN = tuple(REGION_LABELS.index(name) for name in ("skin", "face", "ears", "neck"))
+_SCALP = REGION_LABELS.index("scalp")
 _SEEN = 0.5
 _BELOW_CHIN_M = 0.02
 _SPARSE = 4
@@ -74,6 +77,8 @@ class TruePerson:
     """(V, S, S) what shows the head."""
     clothes: NDArray[np.bool_]
     """(V, S, S) what shows clothes."""
+    skin: NDArray[np.bool_]
+    """(V, S, S) what shows bare skin: of the scalp a bald person's alone, for others' has hair's colour."""
     depth: NDArray[np.float32]
     """(V, S, S) metres from the camera, along its axis, to what shows; +inf where nothing does."""
     identity: NDArray[np.float32]
@@ -149,11 +154,12 @@ def _true_person(row: dict[str, NDArray[Any]], yaws: Sequence[float]) -> TruePer
         )
         for k in chosen
     )
+    attributes = json.loads(bytes(row["attributes"]).decode())
     rgba = row["colour"][chosen].astype(np.float32) / np.float32(255.0)
     head = ~np.isin(row["region"][chosen], _NO_HEAD)
     clothes = row["region"][chosen] == REGION_LABELS.index("clothes")
+    bare = (*_SKIN, _SCALP) if attributes.get("hair_style") == "bald" else _SKIN
     colour = rgba[..., :3] * rgba[..., 3:] * ~clothes[..., None]
-    attributes = json.loads(bytes(row["attributes"]).decode())
     focal = float(row["photo_camera"][0])
     points = row["points468"].astype(np.float64)
     depth = row["depth"][chosen].astype(np.float32) + row["depth_origin"][chosen, None, None]
@@ -166,6 +172,7 @@ def _true_person(row: dict[str, NDArray[Any]], yaws: Sequence[float]) -> TruePer
         colour=colour,
         head=head,
         clothes=clothes,
+        skin=np.isin(row["region"][chosen], bare),
         depth=depth,
         identity=row["identity"],
         points468=points,
@@ -278,6 +285,19 @@ def scores(person: TruePerson, views: Views, pictures: NDArray[np.float32]) -> N
         both = views.unseen[v] & person.head[v] & (views.drawn[v].cover() > 0.5)
         for r, region in enumerate((views.judged[v], views.unseen[v], both)):
             result[v, r] = compared(truth, shown, region)
+    return result
+
+
+def skin_light(person: TruePerson, views: Views, pictures: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(V,) how much lighter (V, S, S, 3) pictures show the skin that the photo did not than it is: the mean
+    difference of luminance, 0..1, below 0 where it is too dark; NaN where next to none is bare in both.
+    """
+    result = np.full(len(person.views), np.nan)
+    for v, (truth, picture) in enumerate(zip(person.colour, pictures, strict=True)):
+        drawn = views.drawn[v]
+        both = views.unseen[v] & person.skin[v] & (drawn.head.cover() > 0.5) & (drawn.hair_cover() < 0.5)
+        if both.sum() >= _FEWEST:
+            result[v] = float((luminance(picture) - luminance(truth))[both].mean())
     return result
 
 

@@ -2,8 +2,9 @@
 """The completion ``cae``: our network, run by LiteRT.
 
 The head is completed by mirroring and filling first, and drawn with its hair from left, right and back. The
-network, which has seen many rendered people whole, says what these sides look like; what it changes is
-blended back into the textures of head and hair, so that all four cameras see the same person.
+network, which has seen many rendered people whole, says what these sides look like; what it changes, so far
+as the photo's own light agrees, is blended back into the textures of head and hair, so that all four cameras
+see the same person.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPic
 from ..head.fill import mirror_and_fill
 from ..progress import Progress, silent
 from .drawing import draw_fitted
+from .light import light_skin
 from .painting import SidePicture, paint_sides
 from .stacks import CHANNELS, SIDE_YAWS, STACK_SIZE, draw_sides, facing_left, side_views
 
@@ -68,7 +70,7 @@ def learned_completion(network: CompletionNetwork) -> Completion:
             SidePicture(view, one, stack[..., :3], picture, stack[..., 6])
             for view, one, stack, picture in zip(views[1:], drawn[1:], stacks, made, strict=True)
         ]
-        painted = paint_sides(given, filled, sides)
+        painted = paint_sides(given, filled, sides, light_skin(given, filled))
         progress(0.95)
         after = [one.picture(painted) for one in drawn[1:]]
         progress(1.0)

@@ -10,6 +10,10 @@ A network makes mistakes that it shows itself: where the photo shows the truth, 
 unlike those it learnt from make it darken a whole cheek, say. So what it would change there is taken from its
 change close by, which is thereby none at the edge of what the photo showed: no seam. Hair passes from the one
 to the other more softly still. The face takes half of its change, and neither skin nor hair lightens much.
+
+It has also learnt the light of rendered scenes, which is less behind than in front. So skin asks the photo's
+own light (:mod:`.light`) as well: what the network says counts as far as that light agrees, and the mean of
+both is taken. Hair darkens by no more than that light falls off from the hair which the photo showed.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from ..head.surface import smoothstep
 from ..head.texture import sample_picture
 from ..head.view import View
 from .drawing import DrawnPerson
+from .light import LitSkin, SkinLight
 from .stacks import DARKEST
 
 _EVERY = 4  # texels of the head, along each side: pictures are much coarser than its texture
@@ -63,20 +68,23 @@ class SidePicture:
     """(S, S) 0..1: how much of it the photo showed."""
 
 
-def paint_sides(given: CompletionInput, filled: HeadTexture, sides: Sequence[SidePicture]) -> HeadTexture:
+def paint_sides(
+    given: CompletionInput, filled: HeadTexture, sides: Sequence[SidePicture], lit: LitSkin | None = None
+) -> HeadTexture:
     """Blend pictures of sides into a completed texture, and into its hair's.
 
     Args:
         given: the photo and its head, posed as it was drawn.
         filled: the texture that was drawn.
         sides: the pictures.
+        lit: the photo's light on the same head; None: the pictures alone are believed.
     """
     posed = given.fit.posed(given.model)
     changes = [_Change(side, posed) for side in sides]
-    pixels = _on_head(given, filled, posed, changes)
+    pixels = _on_head(given, filled, posed, changes, lit)
     hair = filled.hair
     if hair is not None and given.hair is not None:
-        hair = replace(hair, texture=_on_hair(hair, given.hair.seen, changes))
+        hair = replace(hair, texture=_on_hair(hair, given.hair.seen, changes, lit))
     return replace(filled, pixels=pixels, hair=hair)
 
 
@@ -148,6 +156,7 @@ def _on_head(
     filled: HeadTexture,
     posed: NDArray[np.floating],
     changes: Sequence[_Change],
+    lit: LitSkin | None,
 ) -> NDArray[np.uint8]:
     """(S, S, 4) the head's texture."""
     model, layout = given.model, given.layout
@@ -161,6 +170,10 @@ def _on_head(
     )
     side = layout.size // _EVERY
     small = np.zeros((side, side, 2), dtype=np.float32)
+    if lit is not None:
+        asked = layout.interpolate(model, lit.change, chosen)
+        agreed = np.clip(found[:, 0], np.minimum(asked, 0.0), np.maximum(asked, 0.0))
+        found[:, 0] = (agreed + asked) / 2.0
     found[:, 0] = np.minimum(found[:, 0], _SKIN_LIGHTENS)
     found[:, 0] *= 1.0 - (1.0 - _IN_FACE) * layout.interpolate(model, model.region("face"), chosen)
     small[row // _EVERY, column // _EVERY] = found
@@ -176,7 +189,9 @@ def _on_head(
     return _changed(filled.pixels, change, share.reshape(filled.seen.shape))
 
 
-def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) -> NDArray[np.uint8]:
+def _on_hair(
+    hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change], lit: LitSkin | None
+) -> NDArray[np.uint8]:
     """(H, W, 4) the hair's texture."""
     rows, columns = hair.texture.shape[:2]
     triangles, polygon = triangulate(hair.polygons)
@@ -189,10 +204,33 @@ def _on_hair(hair: Hair, seen: NDArray[np.float32], changes: Sequence[_Change]) 
     normals = np.einsum("nc,ncd->nd", weights, vertex_normals(hair.vertices, triangles)[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
     found = np.zeros((rows, columns, 2), dtype=np.float32)
-    found[row, column % columns] = _mixed(changes, points, normals)
+    mixed = _mixed(changes, points, normals)
+    if lit is not None:
+        falls = _light_falls(hair, seen, lit.light, normals, (row, column % columns))
+        mixed[:, 0] = np.maximum(mixed[:, 0], falls)
+    found[row, column % columns] = mixed
     change = around(lambda p: padded(p[..., 0].copy(), p[..., 1] > _LEAST), found)
     change = np.minimum(change, _HAIR_LIGHTENS)
     return _changed(hair.texture, change, np.minimum(1.0 - seen, _away(seen)))
+
+
+def _light_falls(
+    hair: Hair,
+    seen: NDArray[np.float32],
+    light: SkinLight,
+    normals: NDArray[np.floating],
+    at: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> NDArray[np.float64]:
+    """(N,) natural logarithm, 0 or below: how much darker the light makes hair with these (N, 3) normals than
+    the hair that the photo showed is on average; ``at``: rows and columns of its texture.
+    """
+    length = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    lit = light.brightness(normals / length)
+    shown = hair.texture[at].astype(np.float64) / 255.0
+    weight = shown[:, 3] * seen[at] + 1e-6
+    share = lit / max(float(np.average(lit, weights=weight)), 1e-6)
+    own = luminance(shown[:, :3])
+    return np.minimum(np.log((own * share + DARKEST) / (own + DARKEST)), 0.0)
 
 
 def _away(seen: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> Head
     return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, given.grown)
 
 
-def _at_vertices(model: HeadModel, picture: NDArray[np.float32]) -> NDArray[np.float64]:
+def at_vertices(model: HeadModel, picture: NDArray[np.float32]) -> NDArray[np.float64]:
     """(V, C) a texture-space picture, averaged around each vertex's texels."""
     size = min(_VERTEX_PICTURE, picture.shape[0])
     small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
@@ -95,7 +95,7 @@ def _seen_colours(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Colour (V, 3) and confidence (V,) of what was seen around each vertex."""
     premultiplied = np.concatenate([colour * seen[..., None], seen[..., None]], axis=2)
-    found = _at_vertices(model, premultiplied)
+    found = at_vertices(model, premultiplied)
     return found[:, :3] / np.maximum(found[:, 3:], 1e-6), found[:, 3]
 
 

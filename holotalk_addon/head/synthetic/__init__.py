@@ -5,7 +5,7 @@ Plain NumPy data: shape, skin, hair, clothes (:func:`synthetic_person`), lights,
 (:func:`random_shot`). Whoever draws them knows the whole truth about them.
 """
 
-from .make import synthetic_person
+from .make import person_attributes, synthetic_person
 from .person import PersonAttributes, Prop, SyntheticPerson
 from .shot import Lamp, Shot, random_shot
 from .workshop import Workshop, open_workshop
@@ -18,6 +18,7 @@ __all__ = [
     "SyntheticPerson",
     "Workshop",
     "open_workshop",
+    "person_attributes",
     "random_shot",
     "synthetic_person",
 ]

@@ -10,7 +10,7 @@ from ..morphable_model import HeadModel
 from .attributes import random_attributes, random_expression
 from .beard import grow_beard
 from .hair import style_hair
-from .person import SyntheticPerson
+from .person import PersonAttributes, SyntheticPerson
 from .skin import paint
 from .wearing import dress
 from .workshop import Workshop, open_workshop
@@ -31,8 +31,7 @@ def synthetic_person(
         AssetError: no workshop was given and the assets are missing.
     """
     shop = workshop or open_workshop(model)
-    # One stream for each aspect: what one of them draws does not shift the others.
-    streams = [np.random.default_rng(seed) for seed in rng.integers(0, 2**63, size=(7, 2))]
+    streams = _streams(rng)
     attributes = random_attributes(streams[0])
     identity = shop.mixer.codes(model, attributes, streams[1])
     names = tuple(str(n) for n in model.expression_names)
@@ -58,3 +57,13 @@ def synthetic_person(
         texture=paint(shop, attributes, scalp, streams[4]),
     )
     return SyntheticPerson(head, tuple(props), attributes, identity, expression)
+
+
+def person_attributes(rng: np.random.Generator) -> PersonAttributes:
+    """Those of the :func:`synthetic_person` of the same generator state, without the time to make one."""
+    return random_attributes(_streams(rng)[0])
+
+
+def _streams(rng: np.random.Generator) -> list[np.random.Generator]:
+    """One for each aspect of a person: what one of them draws does not shift the others."""
+    return [np.random.default_rng(seed) for seed in rng.integers(0, 2**63, size=(7, 2))]
