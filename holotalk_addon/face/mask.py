@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .mesh import picture_to_crop
-from .parsing import PERSON, SIDE, Parsing, face_outline
+from .parsing import PERSON, SIDE, Parsing, before_face
 from .photo import Photo
 
 FILTER_SIDE = 768
@@ -17,9 +16,6 @@ is lost (He & Sun 2015, Fast Guided Filter, arXiv:1505.00996), and a 3000-px squ
 
 FILTER_RADIUS = 2 * FILTER_SIDE // SIDE
 """Pixels at that size: two of the network's, the width of its own soft edge."""
-
-_EDGE = 4  # pixels of the network's square: what reaches so near to the face's outline comes from beside it
-_ISLAND = 0.12  # of the face: larger things in its middle are held before it
 
 FILTER_EPSILON = 1e-3
 """Variance of the guide (0..1) below which a window counts as flat: about 3 % of the full range."""
@@ -60,22 +56,13 @@ def person_mask(
 
 
 def _person_share(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> NDArray[np.float32]:
-    """(SIDE, SIDE) 0..1 how surely a pixel shows the person.
-
-    What lies inside the face is the person, unless it comes in from beside it, as hands and hair of others
-    do: the network takes white stubble, teeth and hard shadows for things before the face.
-    """
+    """(SIDE, SIDE) 0..1 how surely a pixel shows the person: inside the face it does, unless something is
+    held before it."""
     share = parsing.share(*PERSON)
-    outline = face_outline(picture_to_crop(mesh, parsing.square.centre, parsing.square.side, 0.0, SIDE)) > 0
-    strange = (share < 0.5) & outline
-    if covered:
-        return np.where(strange, np.float32(1.0), share)
-    _, pieces, found, _ = cv2.connectedComponentsWithStats(strange.astype(np.uint8), connectivity=4)
-    inner = cv2.erode(outline.astype(np.uint8), np.ones((3, 3)), iterations=_EDGE) > 0
-    from_beside = np.unique(pieces[strange & ~inner])
-    island = strange & ~np.isin(pieces, from_beside)
-    island &= found[:, cv2.CC_STAT_AREA][pieces] < _ISLAND * outline.sum()
-    return np.where(island, np.float32(1.0), share)
+    own = parsing.outline(mesh) & (share < 0.5)
+    if not covered:
+        own &= ~before_face(parsing, mesh)
+    return np.where(own, np.float32(1.0), share)
 
 
 def _sharpened(guide: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,6 +34,9 @@ SQUARE_PER_FACE = 2.6
 DROP = 0.1
 """How far the square's middle lies below the face's, in longer sides of the box."""
 
+_EDGE = 4  # pixels of the network's square: what reaches so near to the face's outline comes from beside it
+_ISLAND = 0.12  # of the face: larger things in its middle are held before it
+
 HIDDEN = 0.05
 """Share of the face that something may hide without a word."""
 CUT_HAIR = 0.15
@@ -70,6 +73,10 @@ class Parsing:
     def share(self, *names: str) -> NDArray[np.float32]:
         """(SIDE, SIDE) 0..1: how surely a pixel shows one of these of :data:`CLASSES`."""
         return np.asarray(self.probability[..., [CLASSES.index(name) for name in names]].sum(axis=-1))
+
+    def outline(self, mesh: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(SIDE, SIDE) within the outline of a face whose (468, 3) mesh is known, pixels of the picture."""
+        return face_outline(picture_to_crop(mesh, self.square.centre, self.square.side, 0.0, SIDE)) > 0
 
     def read(
         self,
@@ -115,10 +122,21 @@ class ParsingNetwork:
         there = np.full((*pixels.shape[:2], 3), 255, dtype=np.uint8)
         inside = crop_square(there, square.centre, square.side, 0.0, SIDE)[..., 0] > 127
         points = picture_to_crop(mesh, square.centre, square.side, 0.0, SIDE)
-        (logits,) = self._network(network_input(rgb, inside, points).astype(np.float32)).values()
+        return Parsing(self.look(network_input(rgb, inside, points)), square, inside)
+
+    def look(self, given: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(SIDE, SIDE, len(CLASSES)) 0..1 for (SIDE, SIDE, CHANNELS) of :func:`network_input`.
+
+        The mean of what it says about the square and about its mirror image: what it sees on one side alone,
+        a shadow for a hand, mostly is a mistake.
+        """
+        return np.asarray((self._odds(given) + self._odds(given[:, ::-1])[:, ::-1]) / np.float32(2.0))
+
+    def _odds(self, given: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (logits,) = self._network(np.ascontiguousarray(given, dtype=np.float32)).values()
         logits = logits.reshape(SIDE, SIDE, len(CLASSES))
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return Parsing(np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32), square, inside)
+        return np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def network_input(
@@ -171,10 +189,24 @@ def parsing_warnings(
 
 def hidden_share(parsing: Parsing, mesh: NDArray[np.floating]) -> float:
     """0..1: how much of the face's outline shows something that lies before it."""
-    outline = face_outline(picture_to_crop(mesh, parsing.square.centre, parsing.square.side, 0.0, SIDE)) > 0
-    there = outline & parsing.inside
-    what = parsing.probability.argmax(axis=-1)
-    return float((there & (what == CLASSES.index("cover"))).sum() / max(int(there.sum()), 1))
+    there = parsing.outline(mesh) & parsing.inside
+    cover = parsing.probability.argmax(axis=-1) == CLASSES.index("cover")
+    return float((there & cover & before_face(parsing, mesh)).sum() / max(int(there.sum()), 1))
+
+
+def before_face(parsing: Parsing, mesh: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(SIDE, SIDE) what within the face's outline is not the person's.
+
+    It comes in from beside it, as hands and hair of others do, or is large: the network also takes white
+    stubble, teeth and hard shadows for things before the face.
+    """
+    outline = parsing.outline(mesh)
+    strange = outline & (parsing.share(*PERSON) < 0.5)
+    _, pieces, found, _ = cv2.connectedComponentsWithStats(strange.astype(np.uint8), connectivity=4)
+    inner = cv2.erode(outline.astype(np.uint8), np.ones((3, 3)), iterations=_EDGE) > 0
+    from_beside = np.isin(pieces, np.unique(pieces[strange & ~inner]))
+    large = found[:, cv2.CC_STAT_AREA][pieces] >= _ISLAND * outline.sum()
+    return np.asarray(strange & (from_beside | large))
 
 
 def cut_hair(parsing: Parsing, width: int, height: int) -> float:
