@@ -193,23 +193,23 @@ def _split(people: ParsingPeople) -> tuple[ParsingPeople, ParsingPeople]:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from holotalk_addon.face.networks import Network
+    from holotalk_addon.face.parsing import ParsingNetwork
 
-    people, network = load_people(options.people), Network(options.network)
+    people, network = load_people(options.people), ParsingNetwork(options.network)
     for name, varied in (("as plainly as a good portrait", False), ("as they are learnt from", True)):
-        both, either = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
+        both, either, there = np.zeros((3, len(CLASSES)))
         for k in range(len(people.person)):
             sample = make_sample(people, k, np.random.default_rng((11, k)), varied)
-            (logits,) = network(sample.input().astype(np.float32)).values()
-            what = logits.reshape(*sample.label.shape, -1).argmax(axis=-1)
+            what = network.look(sample.input()).argmax(axis=-1)
             known = sample.label != UNKNOWN
             for c in range(len(CLASSES)):
                 true, told = (sample.label == c) & known, (what == c) & known
                 both[c] += (true & told).sum()
                 either[c] += (true | told).sum()
+                there[c] += true.sum()
         print(f"\n{len(people.person)} people, {name}\n\n| class | IoU |\n|---|---|")
-        for label, b, e in zip(CLASSES, both, either, strict=True):
-            print(f"| {label} | {b / e:.3f} |" if e else f"| {label} | - |")
+        for label, b, e, shown in zip(CLASSES, both, either, there, strict=True):
+            print(f"| {label} | {b / e:.3f} |" if shown else f"| {label} | - |")
     return 0
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real faces for the tests, each found once a run: the demo portrait and the portraits of HOLOTALK_PHOTOS."""
+"""Real faces for the tests, each found and parsed once a run: the demo portrait, the portraits of
+HOLOTALK_PHOTOS and the photos that went wrong beside them."""
 
 import functools
 import os
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from holotalk_addon import assets
+from holotalk_addon import assets, pipeline
 from holotalk_addon.face import Face, FaceModels, Photo, find_faces, photo_from_pixels, read_photo
+from holotalk_addon.face.parsing import Parsing, ParsingNetwork
 
 
 def photo_path(name: str) -> Path:
@@ -18,10 +20,10 @@ def photo_path(name: str) -> Path:
     folder = os.environ.get("HOLOTALK_PHOTOS")
     if not folder:
         pytest.skip("HOLOTALK_PHOTOS is not set: no portraits to try")
-    path = Path(folder) / name
-    if not path.exists():
-        pytest.skip(f"{name} is not in HOLOTALK_PHOTOS")
-    return path
+    for path in (Path(folder) / name, Path(folder).parent / "cases" / name):
+        if path.exists():
+            return path
+    pytest.skip(f"{name} is neither in HOLOTALK_PHOTOS nor in cases beside it")
 
 
 def case_path(name: str) -> Path:
@@ -47,6 +49,17 @@ def photo(name: str) -> Photo:
 @functools.cache
 def faces(name: str) -> list[Face]:
     return find_faces(photo(name), models())
+
+
+@functools.cache
+def network() -> ParsingNetwork:
+    return ParsingNetwork(pipeline.trained_weights("parsing.tflite"))
+
+
+@functools.cache
+def parsing(name: str, number: int = 0) -> Parsing:
+    """What the pixels around one of the faces show."""
+    return network()(photo(name).pixels, faces(name)[number].mesh)
 
 
 def read_pts(name: str) -> np.ndarray:

@@ -151,7 +151,7 @@ def test_the_same_photo_grows_the_same_hair(hair, given):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(hair, field.name))
 
 
-def test_a_bald_head_stays_bald(tools, given):
+def test_a_bald_head_stays_bald(tools, given, demo_person):
     """The fitted head itself, drawn in skin colour all over, is all there is of the person."""
     from holotalk_addon.head.hair_volume import grow_hair
     from holotalk_addon.head.raster import barycentric, pixel_centres, rasterize
@@ -171,18 +171,24 @@ def test_a_bald_head_stays_bald(tools, given):
     pixels[pixel] = np.clip(shade[:, None] * [205, 160, 135], 0, 255)
     person = np.zeros(height * width, dtype=np.float32)
     person[pixel] = 1
-    bald = dataclasses.replace(
-        given, pixels=pixels.reshape(height, width, 3), person=person.reshape(height, width)
-    )
-    assert grow_hair(bald) is None
+    pixels, person = pixels.reshape(height, width, 3), person.reshape(height, width)
+    parsing = tools.parsing(pixels, demo_person.face.mesh)
+    assert grow_hair(dataclasses.replace(given, pixels=pixels, person=person, parsing=parsing)) is None
 
 
-def painted_on(given, where, colour):
-    """The same portrait with something of one colour in it that the person's outline takes in."""
-    pixels, person = given.pixels.copy(), given.person.copy()
-    pixels[where] = colour
-    person[where] = 1.0
-    return dataclasses.replace(given, pixels=pixels, person=person)
+@pytest.fixture
+def painted_on(tools, given, demo_person):
+    """The same portrait with something in it, of one colour or its own, that the person's outline takes in,
+    or leaves out."""
+
+    def paint(where, colour, person=1.0):
+        pixels, mask = given.pixels.copy(), given.person.copy()
+        pixels[where] = colour
+        mask[where] = person
+        parsing = tools.parsing(pixels, demo_person.face.mesh)
+        return dataclasses.replace(given, pixels=pixels, person=mask, parsing=parsing)
+
+    return paint
 
 
 def beside_head(given, tools, right_m, up_m):
@@ -195,7 +201,7 @@ def beside_head(given, tools, right_m, up_m):
     return fit.camera.project(eyes[None])[0] + metre * np.array([right_m, -up_m]), metre
 
 
-def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools):
+def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools, painted_on):
     """A red lamp at the outline: in none of the texture is there any red."""
     from holotalk_addon.head.hair_volume import grow_hair
 
@@ -204,7 +210,7 @@ def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools):
     x = np.flatnonzero(given.person[int(y)] > 0.5).max() + 0.006 * metre
     lamp = np.hypot(columns - x, rows - y) < 0.013 * metre
     assert 0 < (given.person[lamp] > 0.5).mean() < 0.7, "at the outline"
-    lit = grow_hair(painted_on(given, lamp, (255, 10, 20))).hair
+    lit = grow_hair(painted_on(lamp, (255, 10, 20))).hair
     red, green, blue = np.moveaxis(lit.texture[drawn_texels(lit), :3].astype(int), 1, 0)
     assert (red - np.maximum(green, blue)).max() < 90
     reach = [np.abs(h.vertices[used_by(h, drawn(h))][:, 0]).max() for h in (hair, lit)]
@@ -216,8 +222,8 @@ def drawn_texels(hair):
     return hair.texture[..., 3] > 127
 
 
-def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools):
-    """A bar in the face's colour from the scalp to the picture's edge."""
+def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools, painted_on):
+    """A bar in the face's colour from the scalp to the picture's edge, shaded as round things are."""
     from holotalk_addon.head.hair_mask import hair_mask
     from holotalk_addon.head.hair_volume import grow_hair
 
@@ -227,8 +233,9 @@ def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools):
         given.pixels[int(cheek_y) - 4 : int(cheek_y) + 5, int(cheek_x) - 4 : int(cheek_x) + 5], (0, 1)
     )
     rows, columns = np.indices(given.person.shape)
-    arm = (columns > x) & (np.abs(rows - y - 0.3 * (columns - x)) < 0.02 * metre)
-    raised = painted_on(given, arm, skin)
+    off = (rows - y - 0.3 * (columns - x)) / (0.02 * metre)
+    arm = (columns > x) & (np.abs(off) < 1)
+    raised = painted_on(arm, (0.55 + 0.45 * np.sqrt(1 - off[arm] ** 2))[:, None] * skin)
     mask = hair_mask(raised)
     assert mask.hidden.any()
     assert not (mask.hair * mask.hidden).any()
@@ -266,8 +273,8 @@ def test_hair_stands_off_behind_as_beside(hair, demo_person):
     assert behind > 0.5 * beside > 0.005
 
 
-def test_curls_of_the_outline_go_on_behind(hair, given, tools):
-    """The person's outline in waves of 7 mm: the back of the head is uneven too."""
+def test_curls_of_the_outline_go_on_behind(hair, given, tools, painted_on):
+    """The hair's outline in waves of 7 mm: the back of the head is uneven too."""
     from holotalk_addon.head.hair_volume import grow_hair
 
     rows, columns = np.indices(given.person.shape)
@@ -275,9 +282,8 @@ def test_curls_of_the_outline_go_on_behind(hair, given, tools):
     inside = cv2.distanceTransform((given.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     wave = np.sin(np.arctan2(rows - y, columns - x) * 40) > 0
     bitten = (inside < 0.014 * metre) & wave & (rows < y)
-    curly = grow_hair(
-        dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32))
-    ).hair
+    wall = np.median(given.pixels[: int(y - 0.05 * metre), : int(x - 0.13 * metre)], axis=(0, 1))
+    curly = grow_hair(painted_on(bitten, wall, person=0.0)).hair
 
     def unevenness(grown):
         v = grown.vertices.astype(float)

@@ -534,8 +534,13 @@ def test_rendered_people_are_nearer_than_the_mean_head(rendered_people, model):
 
 
 @pytest.fixture(scope="module")
-def mask(demo_person, tools):
-    return person_mask(demo_person.photo, demo_person.face, tools.faces)
+def parsing(demo_person, tools):
+    return tools.parsing(demo_person.photo.pixels, demo_person.face.mesh)
+
+
+@pytest.fixture(scope="module")
+def mask(demo_person, parsing):
+    return person_mask(demo_person.photo, parsing, demo_person.face.mesh)
 
 
 @pytest.fixture(scope="module")
@@ -569,7 +574,7 @@ def test_the_photo_lands_where_it_belongs(demo_person, model, layout, mask):
 
 
 @pytest.mark.parametrize("aside", [-0.03, 0.0, 0.03], ids=["too far left", "fitted", "too far right"])
-def test_the_ground_never_reaches_the_head(demo_person, model, layout, mask, aside):
+def test_the_ground_never_reaches_the_head(demo_person, model, layout, parsing, mask, aside):
     """Also not where the head was placed beside the person, half of it over the ground."""
     fit = replace(demo_person.fit, translation=demo_person.fit.translation + np.array([aside, 0.0, 0.0]))
     pixels = demo_person.photo.pixels
@@ -582,7 +587,7 @@ def test_the_ground_never_reaches_the_head(demo_person, model, layout, mask, asi
     assert shown.mean() > 0.1
     assert np.array_equal(plain.seen, magenta.seen)
     assert np.abs(plain.colour - magenta.colour)[shown].max() < 0.02
-    finished = mirror_and_fill(CompletionInput(model, fit, layout, painted, mask, magenta))
+    finished = mirror_and_fill(CompletionInput(model, fit, layout, painted, mask, magenta, parsing))
     assert magenta_texels(finished.pixels) == 0
     # Without the mask it would reach it: the test sees that.
     careless = bake_photo(model, fit, layout, painted, np.ones_like(mask))
