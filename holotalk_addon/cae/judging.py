@@ -25,7 +25,7 @@ from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
 from ..head.fill import padded
-from ..head.hair import luminance
+from ..head.colours import luminance
 from ..head.head import Hair
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View

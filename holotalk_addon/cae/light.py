@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import at_vertices
-from ..head.hair import luminance
+from ..head.colours import luminance
 from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
 from ..head.surface import membrane
