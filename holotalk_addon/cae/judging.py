@@ -22,10 +22,10 @@ from ..errors import OptionError
 from ..face.photo import Photo, photo_from_pixels
 from ..face.pose import CHIN
 from ..head.camera import Camera
+from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.eyes import lash_alpha
 from ..head.fill import padded
-from ..head.colours import luminance
 from ..head.head import Hair
 from ..head.morphable_model import HeadModel, align_similarity
 from ..head.view import View

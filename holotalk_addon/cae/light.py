@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import at_vertices
-from ..head.colours import luminance
 from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
 from ..head.surface import membrane
