@@ -173,9 +173,8 @@ def _train(options: argparse.Namespace) -> int:
     network = training.best_network(options.folder, parsing_network())
     with replacing(options.output) as beside:
         convert(network, beside)
-        apart = disagreement(
-            network, beside, task.held_out.make(np.arange(PROBES), None)[0].astype(np.float32)
-        )
+        probes = np.arange(min(PROBES, len(held_out.person)))
+        apart = disagreement(network, beside, task.held_out.make(probes, None)[0].astype(np.float32))
         print(f"{options.output}: the logits of LiteRT and Keras differ by at most {apart:.1e}")
         if apart > LARGEST_DISAGREEMENT:
             raise MissingPartError(

@@ -4,12 +4,15 @@
 import hashlib
 import json
 
+import cv2
 import numpy as np
 
 from holotalk_addon.cae import shards
 from holotalk_addon.cae.drawing import draw_head
+from holotalk_addon.cae.parsing_samples import ParsingPeople
 from holotalk_addon.cae.snapshots import template_colours
 from holotalk_addon.face import landmarks68_from_mesh
+from holotalk_addon.face.parsing import CLASSES
 from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.view import level_view
 
@@ -135,3 +138,64 @@ def write_made_up_data(model, folder, people, yaws=shards.SNAPSHOT_YAWS, per_sha
     )
     shards.write_card(folder, card)
     return folder
+
+
+SKIN_COLOUR, HAIR_COLOUR, CLOTHES_COLOUR = (220, 170, 140), (60, 35, 20), (30, 60, 200)
+
+
+def made_up_people(numbers, size=192):
+    """People for the parsing network: a face, a cap of hair behind it and a bust, each in one colour; the
+    grounds are plain."""
+    drawn = [_drawn_photo(number, size) for number in numbers]
+    names = np.array([0, *(CLASSES.index(name) for name in ("skin", "hair", "clothes"))], dtype=np.uint8)
+    grounds = [np.full((64, 64, 3), grey, dtype=np.uint8) for grey in (40, 128, 230)]
+    return ParsingPeople(
+        np.array(list(numbers), dtype=np.int64),
+        [colour for colour, _, _ in drawn],
+        [names[what] for _, what, _ in drawn],
+        np.stack([points for _, _, points in drawn]),
+        grounds,
+    )
+
+
+def _drawn_photo(number, size):
+    """(S, S, 4) sRGB and alpha, (S, S) 0 ground, 1 face, 2 hair, 3 clothes, (468, 2) points in the face."""
+    rng = np.random.default_rng((9, number))
+    middle, tall = np.array([0.5, 0.45]) * size, size * rng.uniform(0.15, 0.19)
+    what = np.zeros((size, size), dtype=np.uint8)
+    x, y = (int(v) for v in middle)
+    cv2.ellipse(what, (x, size), (int(0.36 * size), int(0.3 * size)), 0, 0, 360, 3, -1)
+    cv2.ellipse(what, (x, y - int(0.35 * tall)), (int(1.1 * tall), int(1.2 * tall)), 0, 180, 360, 2, -1)
+    cv2.ellipse(what, (x, y), (int(0.85 * tall), int(1.15 * tall)), 0, 0, 360, 1, -1)
+    palette = np.array([(0, 0, 0), SKIN_COLOUR, HAIR_COLOUR, CLOTHES_COLOUR], dtype=np.uint8)
+    alpha = np.where(what > 0, 255, 0).astype(np.uint8)[..., None]
+    turn = 2 * np.pi * np.arange(468) / 468 - np.pi / 2
+    radius = np.sqrt((np.arange(468) % 4 + 1) / 4)
+    points = middle + tall * np.column_stack([0.8 * radius * np.cos(turn), 1.1 * radius * np.sin(turn)])
+    # The first two are brow and chin, one above the other while they are upright.
+    points[:2] = middle + 1.1 * tall * np.array([[0.0, -1.0], [0.0, 1.0]])
+    return np.concatenate([palette[what], alpha], axis=2), what, points.astype(np.float32)
+
+
+def write_made_up_photos(folder, people, size=96):
+    """Fill a folder with the photos alone of the preset ``full``: number -> (hair style, collar)."""
+    names = np.array([shards.REGION_LABELS.index(name) for name in ("ground", "face", "scalp", "clothes")])
+    drawn = [_drawn_photo(number, size) for number in people]
+    arrays = {
+        "index": np.arange(len(people), dtype=np.int64),
+        "person": np.array(list(people), dtype=np.int64),
+        "attributes": np.array(
+            [
+                json.dumps({"hair_style": style, "collar": collar}).encode()
+                for style, collar in people.values()
+            ]
+        ),
+        "photo_colour": np.stack([colour for colour, _, _ in drawn]),
+        "photo_region": np.stack([names[what].astype(np.uint8) for _, what, _ in drawn]),
+        "photo_landmarks468": np.stack([points for _, _, points in drawn]),
+    }
+    path = folder / shards.shard_name(0)
+    shards.write_arrays(path, arrays)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    entry = shards.ShardEntry(path.name, 0, len(people), sha256)
+    shards.write_card(folder, shards.Card("full", 7, size, (), 0, len(people), (entry,), True))

@@ -430,6 +430,37 @@ def test_the_full_preset_is_written_and_read(session, shared, tmp_path, full):
     assert (data.column("person") < HELD_OUT_FROM).all()
 
 
+def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, full):
+    """Enough for the parsing network, in a fraction of the time; the photo is the one that views come with."""
+    from holotalk_addon import training_data
+    from holotalk_addon.cae.shards import open_data
+
+    order = training_data.make_order("full", SEED, SIZE, [])
+    assert order.yaws == ()
+    training_data.render_data(order, tmp_path, 2, workers=0)
+    data = open_data(tmp_path, "full")
+    (arrays,) = data.shards()
+    for name in ("photo", "photo_colour", "photo_region", "photo_landmarks468"):
+        assert np.array_equal(arrays[name][1], full[1][name][0])
+    views = {name.removeprefix("photo_") for name in arrays if name.startswith("photo_")}
+    assert not views & set(arrays), "no views"
+    sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png"))
+    assert sheet.shape[1] % SIZE == 0
+    assert sheet.std() > 20
+    with pytest.raises(KeyError):
+        data.column("colour")
+
+
+def test_the_command_takes_yaws_without_degrees(monkeypatch, tmp_path):
+    from holotalk_addon import cli, training_data
+
+    orders = []
+    monkeypatch.setattr(training_data, "render_data", lambda order, *_, **__: orders.append(order))
+    for yaws in (["--yaws"], ["--yaws", "10", "-20"], []):
+        cli.main(["render-data", "-o", str(tmp_path), "-n", "1", "--preset", "full", *yaws])
+    assert [order.yaws for order in orders] == [(), (10.0, -20.0), training_data.FULL_YAWS]
+
+
 def test_the_same_number_is_somebody_else_with_another_seed(session, snapshots):
     from holotalk_addon import training_data
 

@@ -58,8 +58,8 @@ class HairMask:
 
 
 def hair_mask(given: CompletionInput) -> HairMask:
-    """Cut hair and headwear out of the photo: what the parsing network calls so and what hangs together with
-    the scalp. Deterministic.
+    """Cut hair and headwear out of the photo: what the parsing network calls so, within the person, and what
+    hangs together with the scalp. Deterministic.
     """
     model, fit = given.model, given.fit
     at = fit.to_camera(fit.posed(model))
@@ -95,7 +95,8 @@ def hair_mask(given: CompletionInput) -> HairMask:
     on_scalp = scalp.reshape(SIDE, SIDE) > 0.5
     own = person * inside
     hidden = (told("cover") > 0.5) & inside
-    hair = _attached((told("hair", "headwear") > 0.5) & inside & ~hidden, on_scalp & inside & ~hidden, hidden)
+    hair = (told("hair", "headwear") > 0.5) & (own > 0.5) & ~hidden
+    hair = _attached(hair, on_scalp & inside & ~hidden, hidden)
     return HairMask(
         hair.astype(np.float32),
         own,
