@@ -181,18 +181,18 @@ def test_hair_cut_off_by_the_picture_is_told():
     face, pixels = faces("astronaut")[0], photo("astronaut").pixels
     height, width = pixels.shape[:2]
     whole = parsing("astronaut")
-    assert cut_hair(whole, width, height) == 0
-    assert parsing_warnings(whole, face.mesh, width, height, False) == ()
+    assert cut_hair(whole) == 0
+    assert parsing_warnings(whole, face.mesh, False) == ()
     top = int(face.mesh[10, 1] - 0.15 * face.box[3])
     part = np.ascontiguousarray(pixels[top:])
     mesh = moved(face.mesh, 0, top)
     found = network()(part, mesh)
-    assert 0.3 < cut_hair(found, width, height - top) < 2
-    (sentence,) = parsing_warnings(found, mesh, width, height - top, False)
+    assert 0.3 < cut_hair(found) < 2
+    (sentence,) = parsing_warnings(found, mesh, False)
     assert "cuts off the hair" in sentence
     assert "shows all of the head" in sentence
     low = np.ascontiguousarray(pixels[: int(face.mesh[152, 1])])
-    assert parsing_warnings(network()(low, face.mesh), face.mesh, width, len(low), False) == ()
+    assert parsing_warnings(network()(low, face.mesh), face.mesh, False) == ()
 
 
 def with_a_board(pixels, mesh):
@@ -213,9 +213,9 @@ def test_what_hides_the_face_is_told():
     inside = face_inside(face.mesh, where.shape)
     share = hidden_share(found, face.mesh)
     assert share == pytest.approx((where & inside).sum() / inside.sum(), abs=0.05)
-    said = parsing_warnings(found, face.mesh, *pixels.shape[1::-1], False)
+    said = parsing_warnings(found, face.mesh, False)
     assert any(f"{100 * share:.0f} % of the face" in sentence for sentence in said)
-    assert not parsing_warnings(found, face.mesh, *pixels.shape[1::-1], True), "told already"
+    assert not parsing_warnings(found, face.mesh, True), "told already"
     mask = person_mask(photo_from_pixels(board), found, face.mesh)
     assert (mask[where & inside] > 0.5).mean() < 0.2
 

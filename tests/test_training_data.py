@@ -431,7 +431,7 @@ def test_the_full_preset_is_written_and_read(session, shared, tmp_path, full):
 
 
 def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, full):
-    """Enough for the parsing network, in a fraction of the time; the photo is the one that views come with."""
+    """Enough for the parsing network, in less time; the photo is the one that views come with."""
     from holotalk_addon import training_data
     from holotalk_addon.cae.shards import open_data
 
