@@ -179,7 +179,6 @@ def test_a_mirrored_photo_is_parsed_the_same(name):
 
 def test_hair_cut_off_by_the_picture_is_told():
     face, pixels = faces("astronaut")[0], photo("astronaut").pixels
-    height, width = pixels.shape[:2]
     whole = parsing("astronaut")
     assert cut_hair(whole) == 0
     assert parsing_warnings(whole, face.mesh, False) == ()
