@@ -56,10 +56,10 @@ def person_mask(
 
 
 def _person_share(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> NDArray[np.float32]:
-    """(SIDE, SIDE) 0..1 how surely a pixel shows the person: inside the face it does, unless something is
-    held before it."""
+    """(SIDE, SIDE) 0..1 how surely a pixel shows the person: inside the face it does, and surely, unless
+    something is held before it."""
     share = parsing.share(*PERSON)
-    own = parsing.outline(mesh) & (share < 0.5)
+    own = parsing.outline(mesh)
     if not covered:
         own &= ~before_face(parsing, mesh)
     return np.where(own, np.float32(1.0), share)
