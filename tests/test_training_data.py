@@ -435,6 +435,7 @@ def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, ful
     """Enough for the parsing network, in a fraction of the time; it is the photo that views come with."""
     from holotalk_addon import training_data
     from holotalk_addon.cae.shards import open_data
+    from holotalk_addon.errors import OptionError
 
     order = training_data.make_order("full", SEED, SIZE, [])
     assert order.yaws == ()
@@ -446,8 +447,9 @@ def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, ful
     views = {name.removeprefix("photo_") for name in arrays if name.startswith("photo_")}
     assert not views & set(arrays), "no views"
     sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png"))
+    assert sheet.shape[:2] == (training_data.SHEET_TILE, 2 * training_data.SHEET_TILE), "one picture of each"
     assert sheet.std() > 20
-    with pytest.raises(KeyError):
+    with pytest.raises(OptionError, match="has no 'colour'"):
         data.column("colour")
 
 
