@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -431,9 +432,10 @@ def test_the_full_preset_is_written_and_read(session, shared, tmp_path, full):
 
 
 def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, full):
-    """Enough for the parsing network, in less time; the photo is the one that views come with."""
+    """Enough for the parsing network, in a fraction of the time; it is the photo that views come with."""
     from holotalk_addon import training_data
     from holotalk_addon.cae.shards import open_data
+    from holotalk_addon.errors import OptionError
 
     order = training_data.make_order("full", SEED, SIZE, [])
     assert order.yaws == ()
@@ -445,9 +447,9 @@ def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, ful
     views = {name.removeprefix("photo_") for name in arrays if name.startswith("photo_")}
     assert not views & set(arrays), "no views"
     sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png"))
-    assert sheet.shape[1] % SIZE == 0
+    assert sheet.shape[:2] == (training_data.SHEET_TILE, 2 * training_data.SHEET_TILE), "one picture of each"
     assert sheet.std() > 20
-    with pytest.raises(KeyError):
+    with pytest.raises(OptionError, match="has no 'colour'"):
         data.column("colour")
 
 
@@ -455,7 +457,12 @@ def test_the_command_takes_yaws_without_degrees(monkeypatch, tmp_path):
     from holotalk_addon import cli, training_data
 
     orders = []
-    monkeypatch.setattr(training_data, "render_data", lambda order, *_, **__: orders.append(order))
+
+    def render_data(order, *_, **__):
+        orders.append(order)
+        return SimpleNamespace(samples=1, people=1, shards=())
+
+    monkeypatch.setattr(training_data, "render_data", render_data)
     for yaws in (["--yaws"], ["--yaws", "10", "-20"], []):
         cli.main(["render-data", "-o", str(tmp_path), "-n", "1", "--preset", "full", *yaws])
     assert [order.yaws for order in orders] == [(), (10.0, -20.0), training_data.FULL_YAWS]

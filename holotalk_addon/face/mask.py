@@ -56,14 +56,13 @@ def person_mask(
 
 
 def _person_share(parsing: Parsing, mesh: NDArray[np.floating], covered: bool) -> NDArray[np.float32]:
-    """(SIDE, SIDE) 0..1 how surely a pixel shows the person.
-
-    What lies inside the face is the person, but for what lies before it (:func:`.parsing.before_face`).
-    """
+    """(SIDE, SIDE) 0..1 how surely a pixel shows the person: inside the face it does, and surely, unless
+    something is held before it."""
     share = parsing.share(*PERSON)
-    outline = parsing.outline(mesh)
-    kept = outline if covered else outline & ~before_face(parsing, mesh)
-    return np.where(kept & (share < 0.5), np.float32(1.0), share)
+    own = parsing.outline(mesh)
+    if not covered:
+        own &= ~before_face(parsing, mesh)
+    return np.where(own, np.float32(1.0), share)
 
 
 def _sharpened(guide: NDArray[np.uint8], coarse: NDArray[np.float32]) -> NDArray[np.float32]:
