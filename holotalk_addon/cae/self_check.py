@@ -28,6 +28,10 @@ SIDE = 256
 SQUARE_PER_FACE = 1.8
 """Side of the compared square over the face's: brows to chin with the surroundings that dlib's chip shows."""
 
+MOST_UNLIKE = 0.40
+LEAST_SEEN = 0.55
+MOST_OFF = 5.5
+
 
 @dataclass(frozen=True)
 class SelfCheck:
@@ -52,8 +56,25 @@ class SelfCheck:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know, in one sentence; none for a head that looks like the photo."""
-        return ()
+        """One sentence for the user where the head does not look like the photo, and why it may be."""
+        if self.seen < LEAST_SEEN:
+            why = (
+                f"Only {100.0 * self.seen:.0f} % of the face could be taken from it. "
+                "Use a photo in which nothing hides the face and its edge cuts nothing off"
+            )
+        elif self.landmarks > MOST_OFF:
+            why = (
+                "Eyes, nose and mouth do not lie where they should. It may be no face, or one that is upside "
+                "down, hidden or cut off. Use a photo of an upright face, all of it"
+            )
+        elif self.distance > MOST_UNLIKE:
+            why = (
+                "It looks like somebody else. Hard shadows, a far turned head, blur and things before the face "
+                "do that. Use a sharp, evenly lit photo from the front"
+            )
+        else:
+            return ()
+        return (f"This head does not look like the photo. {why}.",)
 
 
 def check_head(
