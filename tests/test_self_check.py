@@ -27,8 +27,8 @@ def test_a_good_head_passes(demo_person):
     assert check.distance < 0.3
     assert check.seen > 0.8
     assert check.landmarks < 3.0
-    apart = np.abs(check.picture.astype(float) - check.photo)[64:-64, 64:-64].mean()
-    assert apart < 12, "the drawn face lies on the photo's"
+    inner = slice(80, 176), slice(80, 176)  # two pixels off would be 11
+    assert np.abs(check.picture.astype(float) - check.photo)[inner].mean() < 7
 
 
 def test_the_report_has_the_figures(demo_person):

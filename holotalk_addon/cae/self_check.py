@@ -69,8 +69,8 @@ class SelfCheck:
             )
         elif self.distance > MOST_UNLIKE:
             why = (
-                "It looks like somebody else. Hard shadows, a far turned head, blur and things before the face "
-                "do that. Use a sharp, evenly lit photo from the front"
+                "It looks like somebody else. Hard shadows, a far turned head, blur or things before the "
+                "face do that. Use a sharp, evenly lit photo from the front"
             )
         else:
             return ()
