@@ -121,6 +121,7 @@ def test_a_mask_lies_before_the_face():
     assert (held[inside] > 0.5).mean() < 0.7
 
 
+@pytest.mark.slow
 def test_a_tight_grey_face_is_the_person():
     """Of the old mask, 38 of 42 such files kept less than 90 % of the face."""
     covers = []
