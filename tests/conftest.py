@@ -79,6 +79,28 @@ def cli():
 
 
 @pytest.fixture(scope="session")
+def npm(tmp_path_factory):
+    """``npm(PACKAGE, ...)`` installs packages of npm's and returns the folder that ``node_modules`` is in."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("Node is not installed: apt-get install nodejs npm")
+
+    def install(*packages):
+        folder = tmp_path_factory.mktemp("npm")
+        command = [shutil.which("npm"), "install", "--no-audit", "--no-fund", *packages]
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm did not install {' '.join(packages)} within two minutes")
+        if done.returncode:
+            pytest.skip(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()[-200:]}")
+        return folder
+
+    return install
+
+
+@pytest.fixture(scope="session")
 def build_addon():
     """The script that builds the add-on, as a module."""
     spec = importlib.util.spec_from_file_location("build_addon", ROOT / "build_addon.py")

@@ -42,6 +42,7 @@ LEAST_SHIFT_M, LEAST_TURN = 1e-6, 1e-3
 FOLLOWS_M = 0.01, 0.03
 """Hair as close to the skin as the first goes all the way with it, and as far off as the second stays."""
 
+_FRONT = 0.7  # cosine of the angle from the pole: what is seen between the lids
 _TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _COMPONENTS = {"float32": 5126, "uint32": 5125, "uint16": 5123, "uint8": 5121}
 _ATTRIBUTES, _INDICES = 34962, 34963
@@ -218,15 +219,17 @@ def _eye_targets(head: Head) -> _Targets:
 def _gaze(head: Head, side: int) -> NDArray[np.float64]:
     """(4,) the turn of an eyeball in the photo, as a quaternion x, y, z, w.
 
-    The targets shift the vertices in straight lines; this is the rotation nearest to that, after Horn 1987,
-    "Closed-form solution of absolute orientation using unit quaternions".
+    The targets shift vertices in straight lines, those at the back less far; this is the rotation about the
+    centre nearest to what they do to the front, after Horn 1987, "Closed-form solution of absolute
+    orientation using unit quaternions".
     """
     ball = _eyeball(head, side)
     turning = np.array([_turns_eyes(name) for name in head.expression_names])
     shift = np.tensordot(head.expression * turning, head.expression_deltas[:, ball], axes=1)
     arms = head.vertices[ball].astype(np.float64)
     arms -= arms.mean(axis=0)
-    s = arms.T @ (arms + shift)
+    front = arms[:, 2] > _FRONT * np.linalg.norm(arms, axis=1)
+    s = arms[front].T @ (arms + shift)[front]
     skew = np.array([s[1, 2] - s[2, 1], s[2, 0] - s[0, 2], s[0, 1] - s[1, 0]])
     form = np.zeros((4, 4))
     form[:3, :3] = s + s.T - np.trace(s) * np.eye(3)
