@@ -2,6 +2,9 @@
 """The completion ``cae`` as the add-on runs it: what our network is shown, and how sides get on to a head."""
 
 import dataclasses
+import importlib.util
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -10,11 +13,13 @@ import pytest
 from made_up_people import write_made_up_truth
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.cae import drawing, judging, painting, stack_data, stacks
+from holotalk_addon.cae import drawing, judging, light, painting, stack_data, stacks
 from holotalk_addon.cae.learned import CompletionNetwork
 from holotalk_addon.cae.shards import open_data
 from holotalk_addon.errors import AssetError, OptionError
+from holotalk_addon.head import fill
 from holotalk_addon.head.fill import mirror_and_fill
+from holotalk_addon.head.hair import luminance
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = tuple(stacks.SIDE_YAWS)
@@ -215,6 +220,142 @@ def test_painting_keeps_colours(given, filled, drawn, shown):
             was, now = (t[clear][:, :3].astype(float) / t[clear][:, 1:2] for t in (before, after))
             assert np.abs(before.astype(int) - after)[clear].mean() > 0.5
             assert np.abs(now - was).max() < 0.05
+
+
+@pytest.fixture(scope="module")
+def lit(given, filled):
+    return light.light_skin(given, filled)
+
+
+def on_a_ball():
+    """(N, 3) normals to all sides, and which of them a camera sees."""
+    up, around = np.meshgrid(np.linspace(-0.95, 0.95, 20), np.linspace(0, 2 * np.pi, 40, endpoint=False))
+    aside = np.sqrt(1 - up**2)
+    normals = np.stack([aside * np.sin(around), up, aside * np.cos(around)], axis=-1).reshape(-1, 3)
+    return normals, normals[:, 2] > 0.2
+
+
+def as_srgb(linear):
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def test_even_light_is_even_behind():
+    normals, front = on_a_ball()
+    shown = np.full(len(normals), 0.6)
+    noise = np.random.default_rng(5).normal(0, 0.02, front.sum())
+    found = light.find_light(normals[front], shown[front] + noise, np.ones(front.sum()))
+    np.testing.assert_allclose(found.brightness(normals), 0.6, atol=0.05)
+    beard = front & (normals[:, 1] < -0.5) & (normals[:, 2] > 0.4)
+    assert beard.sum() > 20
+    shown[beard] = 0.2
+    found = light.find_light(normals[front], shown[front], np.ones(front.sum())).brightness(normals)
+    assert found[normals[:, 2] < 0].mean() > 0.55
+
+
+@pytest.mark.parametrize("lamp", [(0.0, 0.5, 0.87), (0.8, 0.0, 0.6), (-0.6, 0.6, 0.53)])
+def test_a_lamp_is_found_and_does_not_light_what_is_turned_away(lamp):
+    normals, front = on_a_ball()
+    lamp = np.array(lamp) / np.linalg.norm(lamp)
+    truth = as_srgb(0.1 + 0.5 * np.maximum(normals @ lamp, 0))
+    noise = np.random.default_rng(5).normal(0, 0.02, front.sum())
+    found = light.find_light(normals[front], truth[front] + noise, np.ones(front.sum())).brightness(normals)
+    assert np.abs(found - truth)[front].mean() < 0.02
+    away = normals @ lamp < -0.3
+    assert found[away].mean() == pytest.approx(truth[away].mean(), abs=0.08)
+    assert found[away].mean() < 0.65 * found[normals @ lamp > 0.7].mean()
+
+
+def test_light_leaves_what_was_seen_and_begins_without_a_seam(given, filled, lit):
+    model = given.model
+    skin = model.vertex_parts == 0
+    seen = fill.at_vertices(model, filled.seen[..., None])[:, 0]
+    assert np.median(np.abs(lit.change[skin & (seen > 0.9)])) < 0.05
+    assert np.median(np.abs(lit.change[skin & (seen < 0.1)])) > 0.1
+    i, j = model.edges[skin[model.edges].all(axis=1)].T
+    across = (seen[i] > 0.5) & (seen[j] <= 0.5)
+    assert across.sum() > 50
+    assert np.quantile(np.abs(lit.change[i] - lit.change[j])[across], 0.9) < 0.1
+
+
+def test_skin_is_as_light_and_pictures_agree(given, filled, drawn, shown, lit):
+    """Far lighter sides count as far as the light goes; where the light asks for nothing they are none."""
+    sides = side_pictures(drawn, shown, dict.fromkeys(SIDES, LIGHTER))
+    dark, none, bright = (
+        painting.paint_sides(given, filled, sides, dataclasses.replace(lit, change=np.full(V, change)))
+        for V in [len(given.model.mean)]
+        for change in (-0.2, 0.0, 0.2)
+    )
+    unseen = filled.seen < 0.01
+    unseen &= given.layout.draw(given.model, given.model.region("neck")) > 0.9
+    light_of = [luminance(t.pixels[unseen][:, :3].astype(float)).mean() for t in (filled, dark, none, bright)]
+    assert light_of[2] == pytest.approx(light_of[0], rel=0.01)
+    assert 0.85 < light_of[1] / light_of[0] < 0.95
+    assert 1.05 < light_of[3] / light_of[0] < 1.3
+
+
+def test_hair_is_not_darker_than_the_light_makes_it(given, filled, drawn, shown, lit):
+    darker = side_pictures(drawn, shown, dict.fromkeys(SIDES, np.float32(-0.3)))
+    lamps = np.zeros_like(lit.light.lamps)
+    even = dataclasses.replace(lit, light=light.SkinLight(0.4, lamps))
+    front = dataclasses.replace(lit, light=light.find_light(*(a[on_a_ball()[1]] for a in lamp_in_front())))
+    hidden = given.hair.seen < 0.01
+    hidden &= filled.hair.texture[..., 3] > 200
+    was, freely, evenly, lamp = (
+        luminance(t.hair.texture[hidden][:, :3].astype(float)).mean()
+        for t in (filled, *(painting.paint_sides(given, filled, darker, one) for one in (None, even, front)))
+    )
+    assert freely < 0.7 * was
+    assert evenly == pytest.approx(was, rel=0.01)
+    assert freely <= lamp < 0.9 * was
+
+
+def lamp_in_front():
+    normals, _ = on_a_ball()
+    return normals, as_srgb(0.05 + 0.5 * np.maximum(normals[:, 2], 0)), np.ones(len(normals))
+
+
+@pytest.fixture(scope="module")
+def bald(tools):
+    """A bald man, by the light: how each completion did on the sides and on the back of his rendered head."""
+    path = ROOT / "blender_scripts" / "evaluate_light.py"
+    spec = importlib.util.spec_from_file_location("evaluate_light", path)
+    script = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "evaluate_light", script)  # its dataclasses look themselves up there
+        spec.loader.exec_module(script)
+    number = script.numbers("bald", 5)[-1]
+    ways = {name: pipeline.completion(name) for name in ("mirror", "auto")}
+    result = {}
+    for kind in script.LIGHTS:
+        order = script.make_order("full", script.SEED, 192, judging.YAWS, number)
+        with closing(script.Sitting(order, kind)) as session:
+            (person,) = judging.people_of(session.batch(number).arrays)
+        assert person.attributes["hair_style"] == "bald"
+        result[kind] = {name: judged.scores for name, judged in script.judge(person, tools, ways).items()}
+    return result
+
+
+@pytest.mark.slow
+def test_an_evenly_lit_bald_head_is_not_made_worse(bald):
+    """No brown shade over the skull. Columns: SSIM, PSNR, L1 %, and % of full brightness too light."""
+    mirror, auto = bald["even"]["mirror"], bald["even"]["auto"]
+    back = judging.YAWS.index(180.0)
+    assert auto[:back, 0].mean() > mirror[:back, 0].mean() - 0.01
+    assert auto[back, 0] > mirror[back, 0] - 0.01
+    assert auto[:back, 3].mean() > -4
+    assert auto[back, 3] > -6
+    assert auto[:, 2].mean() < mirror[:, 2].mean() + 1
+
+
+@pytest.mark.slow
+def test_a_bald_head_lit_from_the_front_is_in_shade_behind(bald):
+    mirror, auto = bald["directed"]["mirror"], bald["directed"]["auto"]
+    back = judging.YAWS.index(180.0)
+    assert mirror[back, 3] > 10, "the truth is much darker than what was filled in"
+    assert abs(auto[back, 3]) < 5
+    assert auto[back, 2] < 0.7 * mirror[back, 2]
+    assert auto[:back, 2].mean() < 0.8 * mirror[:back, 2].mean()
+    assert auto[:, 0].mean() > mirror[:, 0].mean() + 0.02
 
 
 @pytest.fixture(scope="module")

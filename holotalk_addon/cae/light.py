@@ -31,7 +31,7 @@ _NOISE = 0.2  # of the skin's brightness: differences up to this weigh alike (0.
 _GUESSED = 1e-6  # weight of skin that was filled in: it decides where nothing was seen
 _SEEN = 0.35  # a vertex counts as seen from here on
 _NOT_SKIN = ("lips", "brows", "eyelids")
-_TURNS_EVEN = 0.03  # per vertex: how soon what is particular about seen skin is forgotten beside it
+_BELIEVED = 0.3  # of the light, per vertex; what was seen has 1, and so has evenness (less was worse there)
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class LitSkin:
 def light_skin(given: CompletionInput, filled: HeadTexture) -> LitSkin:
     """Find the photo's light, and what it makes of the skin that was filled in.
 
-    What was filled in has the brightness of the skin that it grew from, however that was lit. So the light
-    goes out first: what is left, the skin's own brightness, is spread over the surface, and then lit as it
-    faces. Beside what was seen that changes nothing, and there is no seam.
+    What was filled in has the brightness of the skin that it grew from, whichever way that faced. The change
+    is a smooth field: none where the skin was seen, so that there is no seam, and away from there what the
+    light asks for. Detail that was filled in stays.
     """
     model = given.model
     posed = given.fit.posed(model)
@@ -118,9 +118,11 @@ def light_skin(given: CompletionInput, filled: HeadTexture) -> LitSkin:
         normals, brightness, _areas(model, posed) * bare * np.where(seen > _SEEN, seen, _GUESSED)
     )
     lit = np.log((light.brightness(normals) + DARKEST) / (brightness + DARKEST))
-    known = np.where(seen > _SEEN, seen, 0.0)
-    own = membrane(model.edges, model.mean, np.where(known > 0, -lit, 0.0)[:, None], known + _TURNS_EVEN)
-    return LitSkin(light, lit + own[:, 0])
+    known = seen > _SEEN
+    change = membrane(
+        model.edges, model.mean, np.where(known, 0.0, lit)[:, None], np.where(known, seen, _BELIEVED)
+    )
+    return LitSkin(light, change[:, 0])
 
 
 def _areas(model: HeadModel, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
