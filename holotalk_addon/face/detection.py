@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ grey, cropped tight, tilted) the wrong way up had 0.59 or less, the right way mo
 UPRIGHT_BONUS = 0.1
 """Evidence by which a reading that is not upright in the picture must be better. Set on half of those faces
 and of 120 rendered people, with faces cut by the picture's edge: none of 93 cut faces came out upside down
-(4 without a bonus), one of 704 turned ones did (masked and grey). On the other half one of 93, one of 692."""
+(4 without a bonus), one of 704 turned ones did (masked and grey). On the other half one of 93, one of 692. In
+the search itself: all quarter turns of 88 faces of photos and of 100 other rendered people are right, and one
+of 186 cut faces, a small doubtful one, is upside down."""
 
 CLEARLY = 0.15
 """Lead in evidence below which the user is told that it might be the other way up: 1 of 275 readings of real
@@ -97,7 +100,7 @@ SAME_FACE_OVERLAP = 0.4
 """Meshes of whose smaller box more than this lies in the other's are one face."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Proposal:
     """A detector's opinion: a square that should hold a face, in pixels of the picture."""
 
@@ -171,12 +174,18 @@ def _detect_at(
 ) -> list[Detection]:
     """Readings of faces: those found upright within some 45 degrees when the picture is turned back by
     ``roll``, and where they are in doubt, the same places read the other way up."""
+
+    @cache
+    def confirmed(proposal: Proposal) -> list[Detection]:
+        return _confirm(pixels, models, proposal)
+
     proposals = _hog_proposals(pixels, models.hog) if roll == 0.0 else []
     levels = _levels(pixels.shape[1], pixels.shape[0])
     total, done = sum(len(squares) for squares in levels), 0
     for number, squares in enumerate(levels):
         # Beside a large face nobody looks for faces of a tenth of its size: a portrait is done sooner.
-        if number > 1 and _has_larger_face(pixels, models, proposals, squares[0][1]):
+        large = [p for p in proposals if p.side > squares[0][1] and p.score > SURE_PROPOSAL]
+        if number > 1 and any(confirmed(proposal) for proposal in _pool(large)[:2]):
             break
         # The short-range network adds nothing on tiles: what fills much of a tile, the full-range one
         # has found on a larger tile.
@@ -189,17 +198,9 @@ def _detect_at(
     readings: list[Detection] = []
     pooled = _pool(proposals)
     for done, proposal in enumerate(pooled, start=1):
-        readings += _confirm(pixels, models, proposal)
+        readings += confirmed(proposal)
         progress(0.7 + 0.3 * done / len(pooled))
     return readings
-
-
-def _has_larger_face(
-    pixels: NDArray[np.uint8], models: FaceModels, proposals: list[Proposal], side: float
-) -> bool:
-    """Whether a confirmed face larger than ``side`` is among the proposals."""
-    large = [p for p in proposals if p.side > side and p.score > SURE_PROPOSAL]
-    return any(_confirm(pixels, models, proposal) for proposal in _pool(large)[:2])
 
 
 def blazeface(
