@@ -50,7 +50,7 @@ FIRST_SIGMA = 2.5
 _CLOSE_PRIOR = 50.0
 _CLOSE_EACH = 0.3
 _CLOSE_ROTATION_SIGMA = np.radians(0.5)
-_CLOSE_EXPRESSION = 400.0  # per squared strength
+_CLOSE_EXPRESSION = 250.0  # per squared strength
 
 _INNER_LIPS = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
