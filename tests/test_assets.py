@@ -402,7 +402,7 @@ def test_missing_files_say_what_to_run(cache, capsys):
         assets.find("no_such_key")
     assert assets.main(["--check"]) == 1
     assert capsys.readouterr().out.split() == assets.missing()
-    assert len(assets.missing()) == 9
+    assert len(assets.missing()) == 8
 
 
 def test_the_command_says_one_line_and_exits_with_2(cache, no_network, capsys):
