@@ -586,7 +586,7 @@ def test_the_ground_never_reaches_the_head(demo_person, model, layout, parsing, 
     plain, magenta = (bake_photo(model, fit, layout, photo, mask) for photo in (pixels, painted))
     shown = plain.seen > 0.02
     assert shown.mean() > 0.1
-    # What between the lips is teeth is told by the colours beside them, and half of those are the ground's here.
+    # What between the lips is teeth is told by colours beside them, half of which are the ground's here.
     same = np.ones(layout.size**2, dtype=bool)
     same[layout.texel[layout.of_part(model, "teeth")]] = False
     assert np.array_equal(plain.seen.ravel()[same], magenta.seen.ravel()[same])
