@@ -296,7 +296,8 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     mask = person_mask(photo, parsing, level.face.mesh)
     matrix = np.column_stack([np.diag([scale, scale]), -scale * corner])
     size = (OUTLINE_SIDE, OUTLINE_SIDE)
-    shown = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5
+    clothes = parsing.read(parsing.share("clothes"), corner, 1.0 / scale, size)
+    shown = (cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_AREA) > 0.5) & (clothes < 0.5)
     inside = cv2.warpAffine(np.ones_like(mask), matrix, size, flags=cv2.INTER_NEAREST) > 0.5
 
     def cover(points: NDArray[np.floating], polygons: NDArray[np.int32]) -> NDArray[np.bool_]:

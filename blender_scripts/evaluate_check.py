@@ -3,7 +3,7 @@
 
     python blender_scripts/evaluate_check.py --data DIR [--people 100] [--rows DIR]
 
-Real portraits come from ``HOLOTALK_PHOTOS`` (and the folder ``cases`` beside it, where there is one), rendered
+Real portraits come from ``HOLOTALK_PHOTOS`` (and the folder ``cases`` beside it, if there is one), rendered
 people from a folder of ``holotalk render-data --preset full``. Each real portrait is made into a head as it
 is, and four times broken as things go wrong: the photo upside down, the landmarks beside the face, the
 landmarks too small or too large, the person mask in holes. Thresholds are set on one half of the photos and

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..face.mask import guided_coefficients
+from ..face.parsing import PERSON
 from .completion import CompletionInput
 from .head import PARTS
 from .raster import barycentric, pixel_centres, rasterize
@@ -20,6 +21,8 @@ SIDE = 320
 """Pixels of a side of the working picture: a millimetre is about one."""
 _REACH_M = (0.19, 0.20, 0.17)  # what it shows about the eyes: to either side, above, below
 _FILTER_RADIUS, _FILTER_EPSILON = 4, 1e-3  # two pixels of the network's; see face.mask
+HAIR = ("hair", "headwear")
+"""What grows or sits on the head, of :data:`~..face.parsing.CLASSES`."""
 _BALD = 0.15  # share of the seen scalp up to which what is called hair there is stubble or shadow,
 _SHAVED = 0.5  # and up to which it is where nothing stands off the head:
 _BESIDE_M, _STANDS_OFF = 0.006, 60  # pixels farther from it than that. Of 11 portraits, 0 to 2 or 98 and more
@@ -100,7 +103,8 @@ def hair_mask(given: CompletionInput) -> HairMask:
     on_scalp = scalp.reshape(SIDE, SIDE) > 0.5
     own = person * inside
     hidden = (told("cover") > 0.5) & inside
-    hair = (told("hair", "headwear") > 0.5) & (own > 0.5) & ~hidden
+    # The person's outline is where hair ends toward the ground; the rest of the person, where it ends in it.
+    hair = (told(*HAIR) > told(*(name for name in PERSON if name not in HAIR))) & (own > 0.5) & ~hidden
     fingers = _fingers(rgb, (told("skin") > 0.9) & (scalp.reshape(SIDE, SIDE) < 0.05), hair)
     hair &= ~fingers
     hidden |= fingers
