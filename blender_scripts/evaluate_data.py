@@ -138,7 +138,7 @@ def _plain(people: Sequence[tuple[Any, Any]]) -> float:
     from holotalk_addon.hologram.motion import LoopMotion
     from holotalk_addon.scene import compat, hologram_scene, training_studio
     from holotalk_addon.scene.head_object import make_head_object
-    from holotalk_addon.scene.materials import lit_for_export
+    from holotalk_addon.scene.materials import lit_materials
     from holotalk_addon.scene.quiet import quiet
 
     def sample(person: Any, shot: Any, yaw: float, folder: Path) -> None:
@@ -161,7 +161,7 @@ def _plain(people: Sequence[tuple[Any, Any]]) -> float:
         camera = bpy.data.objects.new("Plain", bpy.data.cameras.new("Plain"))
         scene.collection.objects.link(camera)
         scene.camera = camera
-        with lit_for_export(list(head.data.materials)), quiet():
+        with lit_materials(list(head.data.materials)), quiet():
             for turn in (yaw, yaw - 90.0):
                 training_studio.place_camera(camera, level_view(turn, 64))
                 scene.render.filepath = str(folder / "plain.png")

@@ -53,6 +53,6 @@ class Glb:
     def morphed(self, primitive, weights):
         """(N, 3) positions of a primitive with its targets at these weights."""
         points = self.accessor(primitive["attributes"]["POSITION"])
-        for target, weight in zip(primitive["targets"], weights, strict=True):
+        for target, weight in zip(primitive.get("targets", ()), weights, strict=True):
             points = points + weight * self.accessor(target["POSITION"])
         return points

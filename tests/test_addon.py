@@ -629,6 +629,17 @@ def test_exports_show_the_sliders_as_they_are(hologram, tmp_path):
     assert 0.01 < moved[:, 1].max() < 0.06
     assert (tmp_path / "open.glb").read_bytes()[:4] == b"glTF"
     assert (tmp_path / "open.ply").read_bytes()[:3] == b"ply"
+    # What a format offers is taken where it is that format's, and only there.
+    bpy.ops.holotalk.export(filepath=str(tmp_path / "rpm.glb"), shape_names="RPM", eye_bones=True)
+    rpm = (tmp_path / "rpm.glb").read_bytes()
+    assert b"viseme_PP" in rpm
+    assert b"LeftEye" in rpm
+    assert b"viseme_PP" not in (tmp_path / "open.glb").read_bytes()
+    print_it = {"height_mm": 50.0, "shape_names": "RPM", "eye_bones": True}
+    bpy.ops.holotalk.export(filepath=str(tmp_path / "open.stl"), **print_it)
+    corners = np.frombuffer((tmp_path / "open.stl").read_bytes()[84:], np.uint8).reshape(-1, 50)[:, 12:48]
+    heights = corners.copy().view("<f4").reshape(-1, 3)[:, 2]
+    assert np.ptp(heights) == pytest.approx(50.0, abs=0.1)
     with pytest.raises(RuntimeError, match="Save As"):
         bpy.ops.holotalk.export(filepath=str(tmp_path / "open.blend"))
 

@@ -639,6 +639,7 @@ def test_views_in_an_existing_folder_leave_other_files_alone(holotalk, demo, tmp
         ("head.glb", ["head.glb"], b"glTF"),
         ("head.obj", ["head.mtl", "head.obj", "head_hair_texture.png", "head_texture.png"], b"#"),
         ("head.ply", ["head.ply"], b"ply\n"),
+        ("head.stl", ["head.stl"], b"A head by HoloTalk, in millimetres"),
         ("head.blend", ["head.blend"], None),
     ],
 )
@@ -668,6 +669,33 @@ def test_export_writes_the_head(holotalk, demo, tmp_path, name, files, start):
         assert set(meshes) == {"HoloTalk Head", "HoloTalk Hair"}
         assert len(meshes["HoloTalk Head"]["extras"]["targetNames"]) == 52
         assert scene["images"]
+
+
+def test_export_has_options_for_other_programs(holotalk, demo, tmp_path):
+    status, _, error = holotalk(
+        "export", demo, "-o", tmp_path / "head.glb", "--shape-names", "rpm", "--eye-bones"
+    )
+    assert status == 0, error
+    content = (tmp_path / "head.glb").read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    scene = json.loads(content[20 : 20 + length])
+    assert {"Head", "LeftEye", "RightEye"} < {node["name"] for node in scene["nodes"]}
+    names = {mesh["name"]: mesh["extras"]["targetNames"] for mesh in scene["meshes"]}
+    assert {"viseme_PP", "mouthOpen", "jawOpen"} < set(names["HoloTalk Head"])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("head.obj", ["--shape-names", "rpm"], "no shapes to name"),
+        ("head.stl", ["--eye-bones"], "export a .glb"),
+        ("head.glb", ["--height-mm", "80"], "for a .stl"),
+        ("head.stl", ["--height-mm", "5"], "20 to 1000 mm"),
+    ],
+)
+def test_export_options_of_another_format_are_refused(holotalk, demo, tmp_path, name, options, says):
+    assert says in refused(holotalk("export", demo, "-o", tmp_path / name, *options))
+    assert contents(tmp_path) == []
 
 
 def test_the_photo_is_never_overwritten(holotalk, demo, tmp_path):

@@ -16,6 +16,9 @@ from holotalk_addon.scene.hologram_scene import new_file
 
 trimesh = pytest.importorskip("trimesh")
 
+THINNEST = 0.002
+"""The share of a solid that may be thinner: sharp locks of hair are ridges, not walls."""
+
 
 @pytest.fixture(autouse=True)
 def _empty_file():
@@ -77,7 +80,7 @@ def test_the_demo_portrait_can_be_printed(demo_person, tmp_path):
     head = demo_person.head
     solid = printed(head, tmp_path)
     check(solid, 100.0)
-    assert np.quantile(walls(solid), 0.001) > 1.0
+    assert np.quantile(walls(solid), THINNEST) > 1.0
     # Back to metres and the head's axes: the crown is where the hair's is.
     scale = 100.0 / (head.hair.vertices[:, 1].max() - _floor(head))
     points = np.asarray(solid.vertices) / scale
@@ -114,7 +117,7 @@ def test_long_and_wild_hair_can_be_printed(name, tools, photos, tmp_path):
     head = pipeline.person_from_photo(photo, tools, pipeline.Stages(), texture_size=512).head
     solid = printed(head, tmp_path)
     check(solid, 100.0)
-    assert np.quantile(walls(solid), 0.001) > 1.0
+    assert np.quantile(walls(solid), THINNEST) > 1.0
     # It has the hair: as wide as that is, in the head's own scale.
     scale = 100.0 / (head.hair.vertices[:, 1].max() - _floor(head))
     above = head.hair.vertices[head.hair.vertices[:, 1] > _floor(head)]

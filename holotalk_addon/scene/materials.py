@@ -3,7 +3,7 @@
 
 The texture was baked from the photo, its light included, so the faithful picture is unlit: every
 material emits the texture. In the hologram it is multiplied by the fade of the bust, a vertex attribute.
-For exports the same materials become an ordinary lit surface without the fade.
+Where light is wanted the same materials become an ordinary lit surface without the fade.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _product(tree: Any, name: str, location: tuple[int, int], one: Any, other: A
 
 
 @contextmanager
-def lit_for_export(materials: list[Any]) -> Iterator[None]:
+def lit_materials(materials: list[Any]) -> Iterator[None]:
     """While it lasts the materials are a lit surface with the texture as base colour, and no fade."""
     undo: list[tuple[Any, Any, Any]] = []
     try:
