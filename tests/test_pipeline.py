@@ -18,6 +18,7 @@ BEFORE_BLENDER = [
     "Projecting the photo",
     "Growing the hair",
     "Completing the head",
+    "Comparing with the photo",
 ]
 
 

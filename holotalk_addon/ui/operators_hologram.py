@@ -46,14 +46,15 @@ if TYPE_CHECKING:
 
 GENERATE_SHARES = {
     LOADING: 0.10,
-    "Reading the photo": 0.02,
-    "Finding the face": 0.07,
-    "Separating the person": 0.01,
+    "Reading the photo": 0.01,
+    "Finding the face": 0.06,
+    "Separating the person": 0.03,
     "Fitting the head": 0.02,
     "Meeting the outline": 0.02,
-    "Projecting the photo": 0.13,
+    "Projecting the photo": 0.12,
     "Growing the hair": 0.10,
-    "Completing the head": 0.53,
+    "Completing the head": 0.49,
+    "Comparing with the photo": 0.05,
 }
 """About the time each stage takes on two cores."""
 PREVIEW_NAME = "HoloTalk preview.png"
