@@ -4,11 +4,11 @@
     python blender_scripts/evaluate_light.py --data DIR [--people 12] [--completions mirror cae]
         [--table FILE.md] [--sheet FILE.png]
 
-Held-out people are rendered into ``--data`` first, each in both lights, from the front and all sides; what is
-there already is not rendered again. Even light comes from everywhere alike; directed light is the person's
-own random lamps. A photo goes in; sides and back of the completed head are judged where the photo did not
-show them (SSIM, PSNR, L1). ``skin`` is how much lighter than the truth bare skin is there, in % of full
-brightness: below 0 where the completion has painted shade that is not there.
+Held-out people are rendered into ``--data`` first, each in both lights: a photo, the sides and the back;
+what is there already is not rendered again. Even light comes from everywhere alike; directed light is the
+person's own random lamps. A photo goes in; sides and back of the completed head are judged where the photo
+did not show them (SSIM, PSNR, L1). ``skin`` is how much lighter than the truth bare skin is there, in % of
+full brightness: below 0 where the completion has painted shade that is not there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from PIL import Image
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
 from holotalk_addon.cae.shards import HELD_OUT_FROM, read_arrays, write_arrays
+from holotalk_addon.cae.stacks import SIDE_YAWS
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.synthetic import Shot, SyntheticPerson, person_attributes, random_shot
@@ -40,6 +41,7 @@ TEXTURE = 1024
 SEED = 0
 FIRST = HELD_OUT_FROM + 500_000
 """Beyond those whom the other evaluations take."""
+YAWS = tuple(SIDE_YAWS.values())
 WHO = ("bald", "with hair")
 LIGHTS = ("even", "directed")
 COLUMNS = ("SSIM", "PSNR dB", "L1 %", "skin %")
@@ -88,7 +90,7 @@ def numbers(who: str, people: int) -> list[int]:
 def render(folder: Path, people: int) -> None:
     """Render who is missing in a folder."""
     make_folder(folder)
-    order = make_order("full", SEED, SIZE, judging.YAWS, FIRST)
+    order = make_order("full", SEED, SIZE, YAWS, FIRST)
     for light in LIGHTS:
         wanted = [(n, _path(folder, light, n)) for who in WHO for n in numbers(who, people)]
         missing = [(number, path) for number, path in wanted if read_arrays(path) is None]
@@ -109,7 +111,7 @@ def photographed(folder: Path, light: str, who: str, people: int) -> Iterator[ju
     for number in numbers(who, people):
         arrays = read_arrays(_path(folder, light, number))
         if arrays is not None:
-            yield from judging.people_of(arrays)
+            yield from judging.people_of(arrays, YAWS)
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ def table(groups: dict[tuple[str, str], list[dict[str, Judged]]]) -> str:
     for (who, light), rows in groups.items():
         for name in rows[0] if rows else ():
             scores = np.stack([row[name].scores for row in rows])
-            sides = [yaw != 180.0 for yaw in judging.YAWS]
+            sides = [yaw != 180.0 for yaw in YAWS]
             for view, chosen in (("sides", sides), ("back", np.logical_not(sides))):
                 ssim, psnr, l1, skin = np.nanmean(scores[:, chosen].reshape(-1, len(COLUMNS)), axis=0)
                 label = f"{len(rows)} {who}, {light}"

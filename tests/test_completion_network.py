@@ -327,9 +327,9 @@ def bald(tools):
     ways = {name: pipeline.completion(name) for name in ("mirror", "auto")}
     result = {}
     for kind in script.LIGHTS:
-        order = script.make_order("full", script.SEED, 192, judging.YAWS, number)
+        order = script.make_order("full", script.SEED, 192, script.YAWS, number)
         with closing(script.Sitting(order, kind)) as session:
-            (person,) = judging.people_of(session.batch(number).arrays)
+            (person,) = judging.people_of(session.batch(number).arrays, script.YAWS)
         assert person.attributes["hair_style"] == "bald"
         result[kind] = {name: judged.scores for name, judged in script.judge(person, tools, ways).items()}
     return result
@@ -339,7 +339,7 @@ def bald(tools):
 def test_an_evenly_lit_bald_head_is_not_made_worse(bald):
     """No brown shade over the skull. Columns: SSIM, PSNR, L1 %, and % of full brightness too light."""
     mirror, auto = bald["even"]["mirror"], bald["even"]["auto"]
-    back = judging.YAWS.index(180.0)
+    back = SIDES.index("back")
     assert auto[:back, 0].mean() > mirror[:back, 0].mean() - 0.01
     assert auto[back, 0] > mirror[back, 0] - 0.01
     assert auto[:back, 3].mean() > -4
@@ -350,7 +350,7 @@ def test_an_evenly_lit_bald_head_is_not_made_worse(bald):
 @pytest.mark.slow
 def test_a_bald_head_lit_from_the_front_is_in_shade_behind(bald):
     mirror, auto = bald["directed"]["mirror"], bald["directed"]["auto"]
-    back = judging.YAWS.index(180.0)
+    back = SIDES.index("back")
     assert mirror[back, 3] > 10, "the truth is much darker than what was filled in"
     assert abs(auto[back, 3]) < 5
     assert auto[back, 2] < 0.7 * mirror[back, 2]

@@ -18,6 +18,7 @@ from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
 from holotalk_addon.errors import OptionError
 from holotalk_addon.head.completion import HeadTexture
 from holotalk_addon.head.head import Hair
+from holotalk_addon.head.synthetic import random_shot
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
 PEOPLE = 3
@@ -136,6 +137,17 @@ def test_a_true_texture_beats_black(judged_by_hand, tools):
     assert ssims[0] < ssims[2]
 
 
+def test_shade_on_bare_skin_is_told_with_its_sign(judged_by_hand):
+    person, _, views = judged_by_hand
+    truth = person.colour
+    np.testing.assert_allclose(judging.skin_light(person, views, truth), 0.0, atol=1e-6)
+    np.testing.assert_allclose(judging.skin_light(person, views, truth - np.float32(0.1)), -0.1, atol=1e-4)
+    haired = replace(person, skin=person.skin & False)
+    assert np.isnan(judging.skin_light(haired, views, truth)).all()
+    painted = np.where(person.skin[..., None], truth, truth + np.float32(0.5))
+    np.testing.assert_allclose(judging.skin_light(person, views, painted), 0.0, atol=1e-6)
+
+
 def test_a_template_copy_keeps_the_photo(judged_by_hand):
     _, given, _ = judged_by_hand
     copied = judging.template_copy(given)
@@ -242,6 +254,22 @@ def test_hair_is_measured_against_the_truth(load, people, tools):
         ["| children, under 16", "1"], ["| old, 65 and more", "1"], ["| short", "1"], ["| hat", "1"],
     ]  # fmt: skip
     assert f"| {found.face_mm[0]:.1f} -> {found.face_mm[1]:.1f} |" in text
+
+
+def test_people_are_lit_as_asked(load):
+    script = load("evaluate_light")
+    shots = [random_shot(np.random.default_rng(seed)) for seed in range(20)]
+    assert "overcast" in {shot.kind for shot in shots}
+    for shot in shots:
+        even, directed = (script.lit(shot, kind, np.random.default_rng(1)) for kind in script.LIGHTS)
+        assert even.lamps == ()
+        assert even.sky == even.horizon == even.ground
+        assert max(lamp.light for lamp in directed.lamps) > np.mean(directed.ground)
+        assert even.yaw == directed.yaw == shot.yaw
+    bald, haired = (script.numbers(who, 3) for who in script.WHO)
+    assert len({*bald, *haired}) == 6
+    assert min(*bald, *haired) >= HELD_OUT_FROM
+    assert script.numbers("bald", 2) == bald[:2]
 
 
 def test_a_surface_that_is_off_by_three_millimetres_measures_three(people, tools):

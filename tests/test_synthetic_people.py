@@ -78,6 +78,11 @@ def test_the_same_seed_gives_the_same_person(model, shop, people):
         np.testing.assert_array_equal(a.texture, b.texture)
 
 
+def test_who_somebody_is_can_be_told_before_they_are_made(people):
+    for i, person in enumerate(people[:4]):
+        assert make.person_attributes(np.random.default_rng([77, i])) == person.attributes
+
+
 def test_another_seed_gives_another_person(people):
     assert len({p.attributes for p in people}) == len(people)
     assert np.abs(people[0].identity - people[1].identity).max() > 0.3
