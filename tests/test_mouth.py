@@ -356,7 +356,9 @@ def test_nothing_but_teeth_takes_what_lies_between_the_lips(demo_person, model, 
     layout = texels(model, 512)
     person = np.ones((height, width), np.float32)
     baked = bake_photo(model, fit, layout, pixels, person)
-    finished = mirror_and_fill(CompletionInput(model, fit, layout, pixels, person, baked)).pixels.astype(int)
+    parsing = tools.parsing(pixels, demo_person.face.mesh)
+    given = CompletionInput(model, fit, layout, pixels, person, baked, parsing)
+    finished = mirror_and_fill(given).pixels.astype(int)
     magenta = np.minimum(finished[..., 0], finished[..., 2]) - finished[..., 1] > 60
     assert magenta.sum() == 0
     # The photo as it is shows teeth there, and gives them to teeth.
