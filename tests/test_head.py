@@ -370,7 +370,19 @@ def test_a_known_head_is_found_again(model, seed):
     assert fit.expression.min() >= 0.0
     assert fit.expression.max() <= 1.0
     face = model.region("face") > 0.5
-    assert millimetres(fit.vertices, truth, face) < 0.75 * millimetres(model.mean, truth, face)
+    assert millimetres(fit.vertices, truth, face) < millimetres(model.mean, truth, face)
+
+
+def test_known_heads_are_found_twice_as_near_as_the_mean_head(model):
+    """Of most; of some, part of what is odd in four random expressions at once is taken for the face's shape."""
+    face = model.region("face") > 0.5
+    ratios = []
+    for seed in range(12):
+        camera, mesh, iris, nearly, _, _, truth = known_person(model, seed)
+        found = fit_head(driftless(model), camera, mesh, iris, nearly).vertices
+        ratios.append(millimetres(found, truth, face) / millimetres(model.mean, truth, face))
+    assert np.median(ratios) < 0.5
+    assert np.mean(np.array(ratios) < 0.75) > 0.9
 
 
 def test_points_that_drift_with_the_turn_cost_less_when_that_is_known(model):
