@@ -374,7 +374,7 @@ def test_a_known_head_is_found_again(model, seed):
 
 
 def test_known_heads_are_found_twice_as_near_as_the_mean_head(model):
-    """Of most; of some, part of what is odd in four random expressions at once is taken for the face's shape."""
+    """Of most; of some, part of four random expressions at once is taken for the shape of the face."""
     face = model.region("face") > 0.5
     ratios = []
     for seed in range(12):
