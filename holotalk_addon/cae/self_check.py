@@ -31,8 +31,7 @@ SQUARE_PER_FACE = 1.8
 MOST_UNLIKE, LEAST_SEEN, MOST_OFF = 0.40, 0.55, 5.5
 """Distance, share and per cent beyond which a head is said not to look like its photo. Of 126 heads that eyes
 called wrong without knowing the figures (broken on purpose, see ``evaluate_check.py``) none passes. Of 152
-that they called good 16 do not: 15 had been broken too, but not enough for the eye. Of 138 heads that nobody
-had broken, two do not."""
+that they called good 16 do not: 15 had been broken too, but not enough for the eye."""
 
 
 @dataclass(frozen=True)
