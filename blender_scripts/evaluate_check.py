@@ -32,7 +32,7 @@ from holotalk_addon import pipeline
 from holotalk_addon.cae.drawing import draw_person
 from holotalk_addon.cae.self_check import LEAST_SEEN, MOST_OFF, MOST_UNLIKE, SelfCheck
 from holotalk_addon.cae.shards import open_data
-from holotalk_addon.errors import HoloTalkError
+from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import Face, Photo, photo_from_pixels, read_photo
 from holotalk_addon.head.completion import HeadTexture
 from holotalk_addon.head.view import level_view
@@ -84,7 +84,11 @@ def _run(options: argparse.Namespace) -> int:
             labels = {int(number): label for number, label in csv.reader(file)}
     judged = []
     for number, (half, how, name, photo) in enumerate(_photos(options.data, options.people)):
-        person = _head(photo, how, tools, np.random.default_rng((SEED, number)))
+        try:
+            person = _head(photo, how, tools, np.random.default_rng((SEED, number)))
+        except FaceError as error:
+            print(f"{number:03d} {name}, {how}: {error}", file=sys.stderr)
+            continue
         if options.rows:
             options.rows.mkdir(parents=True, exist_ok=True)
             Image.fromarray(_row(person, tools)).save(options.rows / f"{number:03d}.png")
