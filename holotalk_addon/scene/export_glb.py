@@ -35,6 +35,7 @@ NECK_JOINT = np.array([0.0, -0.065, 0.0])
 """Where the head turns, metres: on the turning axis, behind the lobes of the ears."""
 
 JPEG_QUALITY = 92
+"""With its colours in full resolution: 45 to 56 dB from the textures of ten portraits, which nobody sees."""
 LEAST_SHIFT_M, LEAST_TURN = 1e-6, 1e-3
 """What moves a vertex or turns a normal less than that is not stored."""
 

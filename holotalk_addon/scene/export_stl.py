@@ -80,14 +80,16 @@ def _solids_of_body(body: Subdivided) -> list[Solid]:
             centre = body.points[np.unique(ball)].mean(axis=0)
             arms = body.points - centre
             radius = np.linalg.norm(arms[ball[:, 0]], axis=1).mean()
-            plug = centre + arms * (1 + LID_M / radius) - np.array([0, 0, LID_M * 4 / 3], dtype=np.float32)
+            plug = centre + arms * (1 + LID_M / radius)
+            plug[:, 2] -= 4 / 3 * LID_M  # in front it stays behind the eyeball
             solids.append((plug, ball))
     if len(parts["teeth"]):
         mouth = body.points[np.unique(np.concatenate([parts["teeth"], parts["tongue"]]))]
         mouth, faces = _hull((mouth + MOUTH_M[:, None]).reshape(-1, 3))
         middle = mouth.mean(axis=0)
         solids.append((middle + MOUTH * (mouth - middle), faces))
-        solids.append(_swept(body.points, parts["teeth"], middle + 0.8 * (body.points - middle)))
+        inside = middle + 0.8 * (body.points - middle)  # well within the plug
+        solids.append(_swept(body.points, parts["teeth"], inside))
     return solids
 
 
@@ -176,11 +178,12 @@ def _united(solids: list[Solid]) -> Solid:
     points = np.concatenate([points for points, _ in solids])
     firsts = np.cumsum([0, *(len(points) for points, _ in solids)])
     triangles = np.concatenate([part + first for (_, part), first in zip(solids, firsts, strict=False)])
-    with _temporary(points, triangles) as obj:
+    with _alone(points, triangles) as (obj, layer):
         remesh = obj.modifiers.new("Remesh", "REMESH")
         remesh.mode, remesh.voxel_size = "VOXEL", VOXEL_M
         obj.modifiers.new("Simpler", "DECIMATE").ratio = SIMPLER
-        evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        layer.update()
+        evaluated = obj.evaluated_get(layer.depsgraph)
         mesh = evaluated.to_mesh()
         points = from_blender(gather(mesh.vertices, "co", 3, np.float32))
         mesh.calc_loop_triangles()
@@ -190,17 +193,19 @@ def _united(solids: list[Solid]) -> Solid:
 
 
 @contextmanager
-def _temporary(points: NDArray[Any], polygons: NDArray[Any]) -> Iterator[Any]:
-    """An object in the open scene of (V, 3) points in head axes and (F, 3 or 4) polygons."""
+def _alone(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> Iterator[tuple[Any, Any]]:
+    """An object of (V, 3) points in head axes and (T, 3) triangles, and the view layer of its own scene."""
     mesh = bpy.data.meshes.new("HoloTalk Print")
     obj = bpy.data.objects.new("HoloTalk Print", mesh)
+    scene = bpy.data.scenes.new("HoloTalk Print")
     try:
-        quads = np.full((len(polygons), 4), -1, dtype=np.int32)
-        quads[:, : polygons.shape[1]] = polygons
-        fill_mesh(mesh, points, quads, np.zeros((*quads.shape, 2)))
-        bpy.context.scene.collection.objects.link(obj)
-        yield obj
+        polygons = np.column_stack([triangles, np.full(len(triangles), -1)]).astype(np.int32)
+        fill_mesh(mesh, points, polygons, np.zeros((*polygons.shape, 2)))
+        scene.collection.objects.link(obj)
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            yield obj, scene.view_layers[0]
     finally:
+        bpy.data.scenes.remove(scene)
         bpy.data.objects.remove(obj)
         bpy.data.meshes.remove(mesh)
 
