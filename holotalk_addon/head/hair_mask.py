@@ -23,11 +23,12 @@ _REACH_M = (0.19, 0.20, 0.17)  # what it shows about the eyes: to either side, a
 _FILTER_RADIUS, _FILTER_EPSILON = 4, 1e-3  # two pixels of the network's; see face.mask
 HAIR = ("hair", "headwear")
 """What grows or sits on the head, of :data:`~..face.parsing.CLASSES`."""
+_LEAST = 0.25  # within the person's outline; less is the ground that the outline takes in
 _BALD = 0.15  # share of the seen scalp up to which what is called hair there is stubble or shadow,
 _SHAVED = 0.5  # and up to which it is where nothing stands off the head:
 _BESIDE_M, _STANDS_OFF = 0.006, 60  # pixels farther from it than that. Of 11 portraits, 0 to 2 or 98 and more
 _SEAM = 2  # pixels at the border of hands, of mixed colours
-_DARKER, _LIKE = 1.5, 2.5  # standard deviations of the skin's colours: dark hair, and what is like skin
+_DARKER, _LIKE = 2.0, 2.5  # standard deviations of the skin's colours: dark hair, and what is like skin
 _FINGER = 7  # pixels of a finger's width
 _SCRAP = 20  # pixels on the scalp by which hair hangs on to it at least
 
@@ -104,7 +105,9 @@ def hair_mask(given: CompletionInput) -> HairMask:
     own = person * inside
     hidden = (told("cover") > 0.5) & inside
     # The person's outline is where hair ends toward the ground; the rest of the person, where it ends in it.
-    hair = (told(*HAIR) > told(*(name for name in PERSON if name not in HAIR))) & (own > 0.5) & ~hidden
+    hairy = told(*HAIR)
+    hair = (hairy > np.maximum(told(*(name for name in PERSON if name not in HAIR)), _LEAST)) & (own > 0.5)
+    hair &= ~hidden
     fingers = _fingers(rgb, (told("skin") > 0.9) & (scalp.reshape(SIDE, SIDE) < 0.05), hair)
     hair &= ~fingers
     hidden |= fingers
