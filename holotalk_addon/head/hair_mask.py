@@ -23,7 +23,7 @@ _REACH_M = (0.19, 0.20, 0.17)  # what it shows about the eyes: to either side, a
 _FILTER_RADIUS, _FILTER_EPSILON = 4, 1e-3  # two pixels of the network's; see face.mask
 HAIR = ("hair", "headwear")
 """What grows or sits on the head, of :data:`~..face.parsing.CLASSES`."""
-_LEAST = 0.25  # within the person's outline; less is the ground that the outline takes in
+_LEAST = 0.4  # within the person's outline; less is the ground that the outline takes in
 _BALD = 0.15  # share of the seen scalp up to which what is called hair there is stubble or shadow,
 _SHAVED = 0.5  # and up to which it is where nothing stands off the head:
 _BESIDE_M, _STANDS_OFF = 0.006, 60  # pixels farther from it than that. Of 11 portraits, 0 to 2 or 98 and more
