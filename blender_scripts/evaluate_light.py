@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Judge completions under even and under directed light, on bald people and on people with hair.
 
-    python blender_scripts/evaluate_light.py --data DIR [--people 12] [--completions mirror cae]
+    python blender_scripts/evaluate_light.py --data DIR [--people 12] [--completions mirror network cae]
         [--table FILE.md] [--sheet FILE.png]
 
 Held-out people are rendered into ``--data`` first, each in both lights: a photo, the sides and the back;
 what is there already is not rendered again. Even light comes from everywhere alike; directed light is the
 person's own random lamps. A photo goes in; sides and back of the completed head are judged where the photo
 did not show them (SSIM, PSNR, L1). ``skin`` is how much lighter than the truth bare skin is there, in % of
-full brightness: below 0 where the completion has painted shade that is not there.
+full brightness: below 0 where the completion has painted shade that is not there. ``network`` is ``cae``
+without the photo's light, which shades as the network says.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from PIL import Image
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae import judging
+from holotalk_addon.cae.learned import CompletionNetwork, learned_completion
 from holotalk_addon.cae.shards import HELD_OUT_FROM, read_arrays, write_arrays
 from holotalk_addon.cae.stacks import SIDE_YAWS
 from holotalk_addon.errors import FaceError, HoloTalkError
@@ -41,6 +43,7 @@ TEXTURE = 1024
 SEED = 0
 FIRST = HELD_OUT_FROM + 500_000
 """Beyond those whom the other evaluations take."""
+ALONE = "network"
 YAWS = tuple(SIDE_YAWS.values())
 WHO = ("bald", "with hair")
 LIGHTS = ("even", "directed")
@@ -153,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="where renders are kept")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"bald, and with hair; default {PEOPLE}")
-    parser.add_argument("--completions", nargs="+", default=["mirror", "cae"], metavar="NAME")
+    parser.add_argument("--completions", nargs="+", default=["mirror", ALONE, "cae"], metavar="NAME")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the table there too")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw everybody: truth, completions")
     options = parser.parse_args(argv)
@@ -168,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    ways = {name: pipeline.completion(name) for name in options.completions}
+    ways = {name: _way(name) for name in options.completions}
     tools = pipeline.load_tools()
     render(options.data, options.people)
     groups: dict[tuple[str, str], list[dict[str, Judged]]] = {}
@@ -191,6 +194,12 @@ def _run(options: argparse.Namespace) -> int:
         with replacing(options.sheet) as beside:
             Image.fromarray(np.concatenate(strips)).save(beside)
     return 0
+
+
+def _way(name: str) -> Completion:
+    if name == ALONE:
+        return learned_completion(CompletionNetwork(pipeline.trained_weights("cae.tflite")), alone=True)
+    return pipeline.completion(name)
 
 
 def table(groups: dict[tuple[str, str], list[dict[str, Judged]]]) -> str:

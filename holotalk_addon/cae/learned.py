@@ -55,8 +55,8 @@ class CompletionNetwork:
         return np.clip(np.stack(made), 0.0, 1.0)
 
 
-def learned_completion(network: CompletionNetwork) -> Completion:
-    """The completion that asks this network what the photo did not show."""
+def learned_completion(network: CompletionNetwork, *, alone: bool = False) -> Completion:
+    """The completion that asks this network what the photo did not show; ``alone``: not its light as well."""
 
     def complete(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
         filled = mirror_and_fill(given, lambda f: progress(0.6 * f))
@@ -70,7 +70,7 @@ def learned_completion(network: CompletionNetwork) -> Completion:
             SidePicture(view, one, stack[..., :3], picture, stack[..., 6])
             for view, one, stack, picture in zip(views[1:], drawn[1:], stacks, made, strict=True)
         ]
-        painted = paint_sides(given, filled, sides, light_skin(given, filled))
+        painted = paint_sides(given, filled, sides, None if alone else light_skin(given, filled))
         progress(0.95)
         after = [one.picture(painted) for one in drawn[1:]]
         progress(1.0)
