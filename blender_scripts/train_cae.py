@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
         ) from error
 
     from holotalk_addon.cae import training
-    from holotalk_addon.cae.conversion import convert, disagreement, weights_of
+    from holotalk_addon.cae.conversion import convert_checked, weights_of
 
     task, probe = _task(options)
     shown = [len(samples.person) for samples in (task.training, task.held_out)]
@@ -122,15 +122,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.no_convert:
         return 0
     network = training.best_network(options.run, task.network())
-    with replacing(options.output) as beside:
-        convert(network, beside)
-        apart = disagreement(network, beside, probe)
-        print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
-        if apart > LARGEST_DISAGREEMENT:
-            raise MissingPartError(
-                f"LiteRT and Keras differ by {apart:.1e}, more than {LARGEST_DISAGREEMENT:g}: this "
-                "TensorFlow's converter does not fit this LiteRT; try the versions in pyproject.toml."
-            )
+    apart = convert_checked(network, options.output, probe, LARGEST_DISAGREEMENT)
+    print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
     if options.keras:
         with replacing(options.keras) as beside:
             network.save(beside)

@@ -45,6 +45,33 @@ def convert(network: keras.Model, path: Path) -> None:
         beside.write_bytes(content)
 
 
+def convert_checked(network: keras.Model, path: Path, pictures: NDArray[np.float32], most: float) -> float:
+    """:func:`convert`, but nothing is written where LiteRT makes something else of it.
+
+    Args:
+        network: what is converted.
+        path: the ``.tflite``.
+        pictures: (N, ...) inputs on which both are compared.
+        most: the largest difference that there may be.
+
+    Returns:
+        The largest that there is.
+
+    Raises:
+        MissingPartError: it is larger, or Keras runs on another backend than TensorFlow.
+        OutputError: the file cannot be written.
+    """
+    with replacing(path) as beside:
+        convert(network, beside)
+        apart = disagreement(network, beside, pictures)
+        if apart > most:
+            raise MissingPartError(
+                f"LiteRT and Keras differ by {apart:.1e}, more than {most:g}: this "
+                "TensorFlow's converter does not fit this LiteRT; try the versions in pyproject.toml."
+            )
+    return apart
+
+
 def disagreement(network: keras.Model, path: Path, pictures: NDArray[np.float32]) -> float:
     """The largest difference between what Keras and LiteRT make of N inputs (N, ...), 0..1."""
     lite = Network(path)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.srgb import decode, encode
 from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import at_vertices
@@ -45,8 +46,7 @@ class SkinLight:
 
     def brightness(self, normals: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N,) sRGB 0..1 of skin with these (N, 3) unit normals, head axes."""
-        linear = self.even + _facing(normals) @ self.lamps
-        return np.asarray(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+        return encode(self.even + _facing(normals) @ self.lamps)
 
 
 def find_light(
@@ -62,7 +62,7 @@ def find_light(
         brightness: (N,) sRGB 0..1 of the skin there.
         weight: (N,) >= 0, not all 0.
     """
-    linear = np.where(brightness <= 0.04045, brightness / 12.92, ((brightness + 0.055) / 1.055) ** 2.4)
+    linear = decode(brightness)
     scale = max(float(np.average(linear, weights=weight)), 1e-6)
     parts = np.column_stack([np.ones(len(normals)), _facing(normals)])
     share = np.full(parts.shape[1], 0.5 / _LAMPS)

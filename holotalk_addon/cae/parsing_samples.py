@@ -554,3 +554,22 @@ def _photographed(rgb: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
         stored = cv2.imencode(".jpg", np.ascontiguousarray(result[..., ::-1]), quality)[1]
         result = np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1])
     return result.astype(np.float32)
+
+
+def class_overlap(pairs: Iterable[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]) -> dict[str, float]:
+    """Intersection over union of each of :data:`~..face.parsing.CLASSES`, over all pixels that are known; NaN
+    of those that nowhere are shown.
+
+    Args:
+        pairs: (SIDE, SIDE) true labels, and what was said instead.
+    """
+    both, either, shown = np.zeros((3, len(CLASSES)))
+    for label, what in pairs:
+        known = label != UNKNOWN
+        for k in range(len(CLASSES)):
+            true, told = (label == k) & known, (what == k) & known
+            both[k] += (true & told).sum()
+            either[k] += (true | told).sum()
+            shown[k] += true.sum()
+    share = np.where(shown > 0, both / np.maximum(either, 1.0), np.nan)
+    return dict(zip(CLASSES, share.tolist(), strict=True))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from ..face.parsing import CHANNELS, CLASSES, SIDE, face_outline
-from .parsing_samples import UNKNOWN, ParsingPeople, Sample, make_sample
+from .parsing_samples import UNKNOWN, ParsingPeople, Sample, class_overlap, make_sample
 from .training import Samples, Task
 
 LEVELS = (24, 48, 96, 144, 192)
@@ -113,18 +113,15 @@ def _batch(samples: Sequence[Sample]) -> tuple[Any, Any]:
 
 
 def judge(network: keras.Model, samples: Sequence[Sample]) -> dict[str, float]:
-    """Intersection over union of each of :data:`~..face.parsing.CLASSES`, over all pixels that are known."""
-    both, either = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
-    for start in range(0, len(samples), 32):
-        some = samples[start : start + 32]
-        found = np.asarray(network.predict(_batch(some)[0], verbose=0)).argmax(axis=-1)
-        for sample, what in zip(some, found, strict=True):
-            known = sample.label != UNKNOWN
-            for k in range(len(CLASSES)):
-                true, told = (sample.label == k) & known, (what == k) & known
-                both[k] += (true & told).sum()
-                either[k] += (true | told).sum()
-    return {name: float(b / max(e, 1.0)) for name, b, e in zip(CLASSES, both, either, strict=True)}
+    """:func:`.parsing_samples.class_overlap` of what the network says; 0 for what no sample shows."""
+
+    def pairs() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.intp]]]:
+        for start in range(0, len(samples), 32):
+            some = samples[start : start + 32]
+            found = np.asarray(network.predict(_batch(some)[0], verbose=0)).argmax(axis=-1)
+            yield from zip((sample.label for sample in some), found, strict=True)
+
+    return {name: float(np.nan_to_num(share)) for name, share in class_overlap(pairs()).items()}
 
 
 def _sheet(samples: Sequence[Sample], network: keras.Model) -> NDArray[np.uint8]:

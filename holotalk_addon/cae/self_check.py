@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..face.descriptor import FaceDescriptor, descriptor_distance
 from ..face.find import Face
-from ..face.mesh import POINTS, crop_square, level_square, mesh_on_crop
+from ..face.mesh import CROP_PER_BOX, crop_square, level_square, mesh_on_crop
 from ..face.networks import Network
 from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
@@ -92,7 +92,7 @@ def check_head(
     """
     model, fit = given.model, given.fit
     centre, side, _ = level_square(face.mesh)
-    side *= SQUARE_PER_FACE / 1.5
+    side *= SQUARE_PER_FACE / CROP_PER_BOX
     unit = SIDE / side
     camera = Camera(
         fit.camera.focal * unit,
@@ -112,7 +112,7 @@ def check_head(
     on_face = drawn.head.field(model, model.region("face")[:, None])[..., 0] > 0.5
     shown = drawn.head.texture(model, texture.seen[..., None])[..., 0]
     found, score = mesh_on_crop(landmark, picture, *level_square(mesh))
-    off = np.linalg.norm(found[:POINTS, :2] - mesh, axis=1).mean()
+    off = np.linalg.norm(found[:, :2] - mesh, axis=1).mean()
     eyes = np.linalg.norm(mesh[OUTER_EYE_CORNERS[0]] - mesh[OUTER_EYE_CORNERS[1]])
     return SelfCheck(
         distance=float(apart),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .mesh import FACE_OVAL
 from .photo import Photo
+from .srgb import decode, encode
 
 DARK = 0.09
 """Light of a face's brightest twentieth (linear, 1 is white) below which it is far too dark. Seventy faces
@@ -151,17 +152,12 @@ def _step(light: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _linear(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Linear light 0..1 of 8-bit sRGB (IEC 61966-2-1)."""
-    value = np.arange(256) / 255.0
-    table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    return np.asarray(table[srgb], dtype=np.float32)
+    """Linear light 0..1 of 8-bit sRGB."""
+    return np.asarray(decode(np.arange(256) / 255.0).astype(np.float32)[srgb], dtype=np.float32)
 
 
 def _encoded(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
     """8-bit sRGB of linear light."""
-    light = np.clip(linear, np.float32(0.0), np.float32(1.0))
-    low, high = (
-        light * np.float32(12.92),
-        np.float32(1.055) * light ** np.float32(1 / 2.4) - np.float32(0.055),
+    return np.asarray(encode(np.clip(linear, np.float32(0.0), np.float32(1.0))) * 255.0 + 0.5).astype(
+        np.uint8
     )
-    return (np.where(light <= 0.0031308, low, high) * 255.0 + 0.5).astype(np.uint8)

@@ -47,7 +47,7 @@ def crop_square(
     *,
     stretch_edge: bool = False,
 ) -> NDArray[np.uint8]:
-    """Cut a rotated square out of a picture and scale it to (size, size, 3) uint8.
+    """Cut a rotated square out of a picture, (H, W, 3) or (H, W) uint8, and scale it to ``size`` a side.
 
     ``centre_xy`` (2,) and ``side`` are in pixels; ``roll`` in radians turns the square clockwise in the
     picture. Beyond the picture is black, or with ``stretch_edge`` the colour of its edge. Strong
@@ -61,7 +61,7 @@ def crop_square(
     right, bottom = (math.ceil(c + reach) for c in centre_xy)
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
     if left >= right or top >= bottom:
-        return np.zeros((size, size, 3), dtype=np.uint8)
+        return np.zeros((size, size, *pixels.shape[2:]), dtype=np.uint8)
     part: NDArray[Any] = pixels[top:bottom, left:right]
     factor_x = factor_y = 1.0
     reduction = side / size

@@ -132,9 +132,8 @@ class ParsingNetwork:
         """
         square = Square.around(mesh)
         rgb = crop_square(pixels, square.centre, square.side, 0.0, SIDE)
-        photo = np.ones(pixels.shape[:2], dtype=bool) if inside is None else inside
-        there = np.repeat(photo[..., None].astype(np.uint8) * np.uint8(255), 3, axis=2)
-        shown = crop_square(there, square.centre, square.side, 0.0, SIDE)[..., 0] > 127
+        there = np.full(pixels.shape[:2], 255, dtype=np.uint8) if inside is None else inside * np.uint8(255)
+        shown = crop_square(there, square.centre, square.side, 0.0, SIDE) > 127
         points = picture_to_crop(mesh, square.centre, square.side, 0.0, SIDE)
         return Parsing(self.look(network_input(rgb, shown, points)), square, shown)
 

@@ -23,6 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...face.srgb import decode, encode
+
 MELANIN = (0.004, 0.6)
 """range of the table: share of the epidermis's volume"""
 BLOOD = (0.001, 0.25)
@@ -98,15 +100,13 @@ def srgb_bytes(linear: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The sRGB 0..1 of linear light 0..1 (IEC 61966-2-1)."""
-    x = np.clip(linear, 0.0, 1.0).astype(np.float32)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4, dtype=np.float32) - 0.055)
+    """The sRGB 0..1 of linear light 0..1."""
+    return encode(np.clip(linear, 0.0, 1.0).astype(np.float32))
 
 
 def to_linear(srgb: NDArray[np.floating]) -> NDArray[np.float32]:
     """Linear light 0..1 of sRGB 0..1."""
-    x = np.clip(srgb, 0.0, 1.0).astype(np.float32)
-    return np.where(x <= 0.04045, x / 12.92, np.power((x + 0.055) / 1.055, 2.4, dtype=np.float32))
+    return decode(np.clip(srgb, 0.0, 1.0).astype(np.float32))
 
 
 def _observer(nm: NDArray[np.float64]) -> NDArray[np.float64]:
