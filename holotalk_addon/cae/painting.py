@@ -36,7 +36,7 @@ from ..head.surface import smoothstep
 from ..head.texture import sample_picture
 from ..head.view import View
 from .drawing import DrawnPerson
-from .light import LitSkin, SkinLight
+from .light import LitSkin
 from .stacks import DARKEST
 
 _EVERY = 4  # texels of the head, along each side: pictures are much coarser than its texture
@@ -201,12 +201,16 @@ def _on_hair(
     weights = barycentric(xy, triangle, centre)
     corners = triangles[triangle]
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
-    normals = np.einsum("nc,ncd->nd", weights, vertex_normals(hair.vertices, triangles)[corners])
+    vertex_normal = vertex_normals(hair.vertices, triangles)
+    normals = np.einsum("nc,ncd->nd", weights, vertex_normal[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
     found = np.zeros((rows, columns, 2), dtype=np.float32)
     mixed = _mixed(changes, points, normals)
     if lit is not None:
-        falls = _light_falls(hair, seen, lit.light, normals, (row, column % columns))
+        length = np.maximum(np.linalg.norm(vertex_normal, axis=1, keepdims=True), 1e-9)
+        shines = lit.light.brightness(vertex_normal / length)
+        shines = np.einsum("nc,nc->n", weights, shines[corners])
+        falls = _light_falls(hair, seen, shines, (row, column % columns))
         mixed[:, 0] = np.maximum(mixed[:, 0], falls)
     found[row, column % columns] = mixed
     change = around(lambda p: padded(p[..., 0].copy(), p[..., 1] > _LEAST), found)
@@ -217,15 +221,18 @@ def _on_hair(
 def _light_falls(
     hair: Hair,
     seen: NDArray[np.float32],
-    light: SkinLight,
-    normals: NDArray[np.floating],
+    lit: NDArray[np.floating],
     at: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> NDArray[np.float64]:
-    """(N,) natural logarithm, 0 or below: how much darker the light makes hair with these (N, 3) normals than
-    the hair that the photo showed is on average; ``at``: rows and columns of its texture.
+    """(N,) natural logarithm, 0 or below: how much darker the light makes hair than the hair that the photo
+    showed is on average.
+
+    Args:
+        hair: the hair.
+        seen: (H, W) how much of each texel of its texture is the photo's.
+        lit: (N,) how bright skin would be that faces as the hair does.
+        at: (N,) rows and (N,) columns of its texture.
     """
-    length = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    lit = light.brightness(normals / length)
     shown = hair.texture[at].astype(np.float64) / 255.0
     weight = shown[:, 3] * seen[at] + 1e-6
     share = lit / max(float(np.average(lit, weights=weight)), 1e-6)

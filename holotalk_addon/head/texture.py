@@ -74,12 +74,14 @@ class Texels:
     ) -> NDArray[np.float32]:
         """(N,) or (N, C): a (V,) or (V, C) field on the vertices, read at the texels, or at some of them."""
         field = np.asarray(values, dtype=np.float32)
-        corners = model.triangles[self.triangle[chunk]]
-        weights = self.weights[chunk].reshape(-1, 3, *[1] * (field.ndim - 1))
-        result = field[corners[:, 0]] * weights[:, 0]
-        result += field[corners[:, 1]] * weights[:, 1]
-        result += field[corners[:, 2]] * weights[:, 2]
-        return np.asarray(result, dtype=np.float32)
+        triangle, weights = self.triangle[chunk], self.weights[chunk]
+        # One corner after the other: `take` of a row is several times as fast as fancy indexing of rows of three.
+        result = np.zeros((len(triangle), *field.shape[1:]), dtype=np.float32)
+        for corner, weight in zip(model.triangles.T, weights.T, strict=True):
+            read = np.take(np.take(field, corner, axis=0), triangle, axis=0)
+            read *= weight.reshape(-1, *[1] * (field.ndim - 1))
+            result += read
+        return result
 
     def picture(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(S, S) or (S, S, C): values at the texels as a picture, 0 outside the islands."""
@@ -160,13 +162,12 @@ def bake_photo(
         tolerance = np.where(part == PARTS.index("eyes"), _EYE_TOLERANCE_M, _DEPTH_TOLERANCE_M)
         weight = _ramp(facing, _FACING_FROM, _FACING_FULL)
         on_teeth = part == PARTS.index("teeth")
-        weight *= np.where(
-            on_teeth,
-            visible_teeth.at(place, -point[:, 2], tolerance, facing) * sample_picture(teeth, place),
-            visible.at(place, -point[:, 2], tolerance, facing)
-            * (1.0 - np.clip(sample_picture(between, place), 0.0, 1.0))
-            * (1.0 - layout.interpolate(model, inside_mouth, chunk)),
-        )
+        shown = visible.at(place, -point[:, 2], tolerance, facing)
+        shown *= 1.0 - np.clip(sample_picture(between, place), 0.0, 1.0)
+        shown *= 1.0 - layout.interpolate(model, inside_mouth, chunk)
+        at_teeth = place[on_teeth], -point[on_teeth, 2], tolerance[on_teeth], facing[on_teeth]
+        shown[on_teeth] = visible_teeth.at(*at_teeth) * sample_picture(teeth, place[on_teeth])
+        weight *= shown
         nothing = np.isin(part, [PARTS.index("lashes"), PARTS.index("tongue")])
         weight *= np.where(nothing, 0.0, sample_picture(sure, place))
         colour[chunk] = sample_picture(source, place * factor, cv2.BORDER_REPLICATE)
@@ -268,7 +269,7 @@ def sample_picture(
     OpenCV's ``border`` says."""
     columns = 1024
     count = len(place)
-    rows = -(-count // columns)
+    rows = max(1, -(-count // columns))
     padded = np.full((rows * columns, 2), -1e4, dtype=np.float32)
     padded[:count] = place - 0.5
     grid = padded.reshape(rows, columns, 2)
