@@ -228,6 +228,18 @@ def test_a_face_that_the_picture_cuts_at_the_nose_has_no_four_eyes(name, missing
     assert says_turned(found[0]) == ""
 
 
+@pytest.mark.parametrize(("which", "missing", "around"), [(0, 0.35, (0.25, 0.35)), (7, 0.45, (0.25, 0.35))])
+def test_a_face_without_its_lower_half_is_not_found_upside_down(which, missing, around):
+    pixels = photo("group-1.jpg").pixels
+    standing = [face for face in faces("group-1.jpg") if face.score > 0.7 and face.box[2] >= 48]
+    left, top, width, height = standing[which].box
+    beside, above = around
+    columns = slice(max(0, int(left - beside * width)), int(left + (1 + beside) * width))
+    rows = slice(max(0, int(top - above * height)), round(top + (1.0 - missing) * height))
+    found = find_faces(photo_from_pixels(np.ascontiguousarray(pixels[rows, columns])), models())
+    assert all(says_turned(face) == "" for face in found)
+
+
 def test_exif_rotation_gives_the_same_landmarks(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

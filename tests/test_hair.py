@@ -6,6 +6,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from faces import case_path
 
 
 @pytest.fixture(scope="module")
@@ -368,3 +369,27 @@ def grown_from(path, tools, pipeline):
     if not path.exists():
         pytest.skip(f"{path.name} is not in HOLOTALK_PHOTOS")
     return pipeline.person_from_photo(path, tools, pipeline.Stages(), texture_size=512).head.hair
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["08_white_hair.jpg", "plain_man2.jpg"])
+def test_white_hair_about_a_bald_crown_lies_on_the_head(tools, name):
+    from holotalk_addon import pipeline
+    from holotalk_addon.face import read_photo
+    from holotalk_addon.head.hair_mask import hair_mask
+
+    given = pipeline.completion_input(read_photo(case_path(name)), tools, pipeline.Stages(), 1, 512)[2]
+    mask = hair_mask(given)
+    assert mask.crown_bare
+    # On both sides of the head, and nowhere far from it: no wig with a gap at the temples.
+    middle = mask.head.any(axis=0).nonzero()[0].mean()
+    sides = mask.hair[:, : round(middle)].sum(), mask.hair[:, round(middle) :].sum()
+    assert min(sides) > 0.2 * sum(sides)
+    grown = given.grown
+    assert grown is not None
+    scalp = given.fit.vertices[given.model.region("scalp") > 0.5]
+    assert grown.vertices[grown.vertices[:, 1] > 0.03][:, 0].max() < scalp[:, 0].max() + 0.008
+    assert grown.vertices[grown.vertices[:, 1] > 0.03][:, 0].min() > scalp[:, 0].min() - 0.008
+    shown = grown.texture[grown.texture[..., 3] > 200][:, :3]
+    assert np.median(shown.max(axis=1)) > 110, "it is white, or grey in the shade"
+    assert np.median(np.ptp(shown.astype(int), axis=1)) < 60

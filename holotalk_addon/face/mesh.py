@@ -9,6 +9,7 @@ and "left" are the person's.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,9 @@ def fit_mesh(
         if float(np.abs(mesh[:, :2] - previous[:, :2]).mean()) < 0.01 * side:
             break
     return mesh, score
+
+
+def share_outside(mesh: NDArray[np.floating], shape: Sequence[int]) -> float:
+    """0..1: how much of a (468, 2 or 3) mesh lies beyond the edge of a picture of this (H, W, ...) shape."""
+    points = mesh[:, :2]
+    return float(((points < 0.0) | (points > [shape[1], shape[0]])).any(axis=1).mean())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exposure import BURNT, DARK, face_exposure
-from .mesh import CROP_PER_BOX, crop_square, level_square, picture_to_crop
+from .mesh import CROP_PER_BOX, crop_square, level_square, picture_to_crop, share_outside
 
 SMALL_FACE = 80
 """Pixels of width below which the head will be coarse."""
@@ -52,7 +52,6 @@ _AROUND_LIPS = (164, 167, 165, 92, 186, 57, 43, 106, 182, 83, 18, 313, 406, 335,
 
 def face_warnings(pixels: NDArray[np.uint8], mesh: NDArray[np.float64], yaw: float) -> tuple[str, ...]:
     """Sentences for the user about one face: (H, W, 3) uint8 sRGB, mesh (468, 3), yaw in degrees."""
-    height, width = pixels.shape[:2]
     points = mesh[:, :2]
     found = []
     if abs(yaw) > FAR_TURNED:
@@ -66,10 +65,10 @@ def face_warnings(pixels: NDArray[np.uint8], mesh: NDArray[np.float64], yaw: flo
             f"The face is only {face_width:.0f} pixels wide: the head will look coarse. "
             "Use a larger picture of it."
         )
-    outside = ((points < 0.0) | (points > [width, height])).any(axis=1)
-    if float(outside.mean()) > 0.02:
+    cut = share_outside(mesh, pixels.shape)
+    if cut > 0.02:
         found.append(
-            f"The edge of the picture cuts off {100.0 * float(outside.mean()):.0f} % of the face: "
+            f"The edge of the picture cuts off {100.0 * cut:.0f} % of the face: "
             "what is missing is a guess. Use a photo with the whole face."
         )
     if blur(pixels, mesh) > BLURRED:

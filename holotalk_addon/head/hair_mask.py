@@ -27,6 +27,7 @@ _LEAST = 0.4  # within the person's outline; less is the ground that the outline
 _BALD = 0.15  # share of the seen scalp up to which what is called hair there is stubble or shadow,
 _SHAVED = 0.5  # and up to which it is where nothing stands off the head:
 _BESIDE_M, _STANDS_OFF = 0.006, 60  # pixels farther from it than that. Of 11 portraits, 0 to 2 or 98 and more
+_RING = 600  # and pixels from which on it is hair about a bald crown: two such men have 1900 and more
 _SEAM = 2  # pixels at the border of hands, of mixed colours
 _DARKER, _LIKE = 2.0, 2.5  # standard deviations of the skin's colours: dark hair, and what is like skin
 _FINGER = 7  # pixels of a finger's width
@@ -49,6 +50,8 @@ class HairMask:
     """1 where the fitted head itself is drawn."""
     hidden: Picture
     """1 where a hand or an arm of the person lies before hair, or beside it."""
+    crown_bare: bool
+    """Whether hair stands beside the head alone, about a bald crown."""
     scale: float
     """Pixels of the cut for one of the photo."""
     metre: float
@@ -113,14 +116,23 @@ def hair_mask(given: CompletionInput) -> HairMask:
     hidden |= fingers
     head = (drawn.triangle >= 0).astype(np.uint8)
     close = cv2.dilate(head, np.ones((3, 3)), iterations=max(1, round(_BESIDE_M * scale * metre))) > 0
-    least = _BALD if (hair & ~close).sum() >= _STANDS_OFF else _SHAVED
-    hair = _attached(hair, on_scalp & inside & ~hidden, hidden, least)
+    beside = (hair & ~close).sum()
+    crown_bare = bool(beside >= _RING and (hair & on_scalp).sum() <= _BALD * on_scalp.sum())
+    scalp_shown = on_scalp & inside & ~hidden
+    if crown_bare:
+        over_the_eyes = np.arange(SIDE)[:, None] < above * metre * scale
+        hair = _attached(hair, close & over_the_eyes, hidden)
+    elif (hair & scalp_shown).sum() <= (_BALD if beside >= _STANDS_OFF else _SHAVED) * scalp_shown.sum():
+        hair = np.zeros_like(hair)
+    else:
+        hair = _attached(hair, scalp_shown, hidden)
     return HairMask(
         hair.astype(np.float32),
         own,
         inside.astype(np.float32),
         head.astype(np.float32),
         hidden.astype(np.float32),
+        crown_bare,
         scale,
         scale * metre,
         corner,
@@ -152,12 +164,9 @@ def _fingers(
 
 
 def _attached(
-    hair: NDArray[np.bool_], scalp: NDArray[np.bool_], hidden: NDArray[np.bool_], least: float
+    hair: NDArray[np.bool_], scalp: NDArray[np.bool_], hidden: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(SIDE, SIDE) the hair without what does not hang together with the scalp, be it behind a hand; none at
-    all where less than this share of the scalp shows any."""
-    if (hair & scalp).sum() <= least * scalp.sum():
-        return np.zeros_like(hair)
+    """(SIDE, SIDE) the hair without what does not hang together with the scalp, be it behind a hand."""
     _, pieces = cv2.connectedComponents((hair | hidden).astype(np.uint8), connectivity=4)
     piece, count = np.unique(pieces[hair & scalp], return_counts=True)
     return np.asarray(hair & np.isin(pieces, piece[count > _SCRAP]))

@@ -47,6 +47,7 @@ _NAPE = np.radians([98.0, 115.0, 135.0, 180.0]), np.array([-0.035, -0.060, -0.07
 _SIDEBURN = np.radians(75.0), np.radians(88.0), -0.048  # azimuths and lowest height
 _THROAT_BELOW_M = -0.09
 _THIN_M = 0.002
+_CLOSE_M = 0.003  # the most about a bald crown, where more leaves a gap between hair and temples
 _USUAL_M = 0.008  # thickness where nothing tells it
 _TRUST_USUAL, _TRUST_BESIDE = 0.002, 0.02
 _AS_BESIDE = 0.9
@@ -85,7 +86,8 @@ def grow_hair(given: CompletionInput, progress: Progress = silent) -> GrownHair 
     if not (cover > _HAIRED).any():
         return None
     ears = _covered_ears(given, rays, skin, sight, mask)
-    radius = skin.radius + _thickness(rays, skin, sight, cover, ears)
+    thick = _thickness(rays, skin, sight, cover, ears)
+    radius = skin.radius + (np.minimum(thick, _CLOSE_M) if mask.crown_bare else thick)
     progress(0.6)
     texture, seen = hair_texture(given, rays, radius, cover, mask)
     progress(0.9)

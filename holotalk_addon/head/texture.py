@@ -75,7 +75,7 @@ class Texels:
         """(N,) or (N, C): a (V,) or (V, C) field on the vertices, read at the texels, or at some of them."""
         field = np.asarray(values, dtype=np.float32)
         triangle, weights = self.triangle[chunk], self.weights[chunk]
-        # One corner after the other: `take` of a row is several times as fast as fancy indexing of rows of three.
+        # One corner after the other: several times as fast as fancy indexing of rows of three.
         result = np.zeros((len(triangle), *field.shape[1:]), dtype=np.float32)
         for corner, weight in zip(model.triangles.T, weights.T, strict=True):
             read = np.take(np.take(field, corner, axis=0), triangle, axis=0)
