@@ -385,7 +385,7 @@ def _data(landmarks: bool) -> list[Entry]:
 def _head_model() -> Path:
     """The compiled head model; it is compiled now where it is not there."""
     try:
-        from holotalk_addon.head import compile_model
+        from holotalk_addon.people import compile_model
 
         if not compile_model.model_path().is_file():
             say("compiling the head model (half a minute)")
@@ -413,9 +413,11 @@ class _Recorder(zipfile.ZipFile):
 def _makehuman() -> Path:
     """The few files of MakeHuman's that random people are made from, as an archive like the whole one."""
     from holotalk_addon.head.base_mesh import BaseMesh
-    from holotalk_addon.head.people import read_identity_targets
+    from holotalk_addon.people.identity_targets import read_identity_targets
 
-    sources = b"".join((PACKAGE / "head" / name).read_bytes() for name in ("base_mesh.py", "people.py"))
+    sources = b"".join(
+        (PACKAGE / name).read_bytes() for name in ("head/base_mesh.py", "people/identity_targets.py")
+    )
     digest = hashlib.sha256(sources + assets.digest().encode()).hexdigest()
     path = assets.compiled_dir() / f"makehuman_{digest[:12]}.zip"
     if path.is_file():

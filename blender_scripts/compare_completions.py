@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae.drawing import draw_fitted
 from holotalk_addon.errors import HoloTalkError
 from holotalk_addon.face import read_photo
 from holotalk_addon.head.completion import Completion
+from holotalk_addon.head.drawing import draw_fitted
 from holotalk_addon.head.view import level_view
 from holotalk_addon.outputs import check_output, replacing
 

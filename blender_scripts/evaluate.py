@@ -38,8 +38,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.cae import judging
-from holotalk_addon.cae.shards import TrainingData
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import (
     FaceDescriptor,
@@ -55,10 +53,12 @@ from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, triangulate
-from holotalk_addon.head.people import read_identity_targets
 from holotalk_addon.head.raster import rasterize
-from holotalk_addon.head.rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.shards import TrainingData
 from holotalk_addon.outputs import make_folder, replacing
+from holotalk_addon.people.identity_targets import read_identity_targets
+from holotalk_addon.people.rendered_people import CAMERA, PICTURE, RenderedPerson, rendered_people
 
 LIKENESS_YAWS = (0.0, -30.0, 30.0, -45.0, 45.0)
 SHEET_YAWS = (-135.0, -90.0, -45.0, 0.0, 45.0, 90.0, 135.0, 180.0)

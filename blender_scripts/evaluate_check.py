@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae.drawing import draw_person
 from holotalk_addon.cae.self_check import LEAST_SEEN, MOST_OFF, MOST_UNLIKE, SelfCheck
-from holotalk_addon.cae.shards import open_data
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import Face, Photo, photo_from_pixels, read_photo
 from holotalk_addon.head.completion import HeadTexture
+from holotalk_addon.head.drawing import draw_person
 from holotalk_addon.head.view import level_view
+from holotalk_addon.learning.shards import open_data
 
 NO_FACE = ("02_", "05_", "13_")
 """Beginnings of the cases' names whose largest hit is no face, or was found upside down."""

@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import __version__, pipeline
-from holotalk_addon.cae import judging
-from holotalk_addon.cae.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.morphable_model import HeadModel
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.outputs import make_folder, replacing, write_text
 
 PEOPLE = 200

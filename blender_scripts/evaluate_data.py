@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from holotalk_addon import training_data
 from holotalk_addon.head.view import level_view
-from holotalk_addon.training_data import PhotoSession
+from holotalk_addon.learning.orders import make_order
+from holotalk_addon.scene.photo_session import PhotoSession
 
 FIRST_PERSON = 2_000_000
 
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--full", type=int, default=2, help="people of the preset full, default 2")
     options = parser.parse_args(argv)
     start = time.process_time()
-    session = PhotoSession(training_data.make_order(first_person=FIRST_PERSON))
+    session = PhotoSession(make_order(first_person=FIRST_PERSON))
     print(f"Once in each worker: model, workshop and studio {time.process_time() - start:.1f} s.\n")
     ours = _ours(session, options.people)
-    session.order = training_data.make_order("full", first_person=FIRST_PERSON)
+    session.order = make_order("full", first_person=FIRST_PERSON)
     if options.full:
         _full(session, options.full)
     people = [session.person(FIRST_PERSON + i // 5) for i in range(options.plain)]
@@ -82,10 +82,10 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _ours(session: PhotoSession, people: int) -> float:
     """Print the figures of the preset ``holotalk``; returns seconds a sample."""
-    session.batch(FIRST_PERSON + people)  # shaders are compiled
+    session(FIRST_PERSON + people)  # shaders are compiled
     clock = Clock()
     _watch(clock, session)
-    total = _seconds(lambda: [session.batch(FIRST_PERSON + i) for i in range(people)])
+    total = _seconds(lambda: [session(FIRST_PERSON + i) for i in range(people)])
     samples = people * session.order.samples_a_person
     _table("holotalk", clock, total, samples)
     return total / samples
@@ -94,14 +94,14 @@ def _ours(session: PhotoSession, people: int) -> float:
 def _full(session: PhotoSession, people: int) -> None:
     clock = Clock()
     _watch(clock, session)
-    total = _seconds(lambda: [session.batch(FIRST_PERSON + i) for i in range(people)])
+    total = _seconds(lambda: [session(FIRST_PERSON + i) for i in range(people)])
     _table("full", clock, total, people)
 
 
 def _watch(clock: Clock, session: PhotoSession) -> None:
     import bpy  # noqa: F401
 
-    from holotalk_addon.scene import training_studio
+    from holotalk_addon.scene import studio as training_studio
 
     for owner, name, label in (
         (session, "person", "making the person"),
@@ -136,7 +136,8 @@ def _plain(people: Sequence[tuple[Any, Any]]) -> float:
     from PIL import Image
 
     from holotalk_addon.hologram.motion import LoopMotion
-    from holotalk_addon.scene import compat, hologram_scene, training_studio
+    from holotalk_addon.scene import compat, hologram_scene
+    from holotalk_addon.scene import studio as training_studio
     from holotalk_addon.scene.head_object import make_head_object
     from holotalk_addon.scene.materials import lit_materials
     from holotalk_addon.scene.quiet import quiet

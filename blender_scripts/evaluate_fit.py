@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import judging
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import angles_from_rotation, find_faces, pick_face
 from holotalk_addon.face.photo import photo_from_pixels
@@ -32,6 +31,7 @@ from holotalk_addon.face.pose import mesh_rotation, pose_six_points
 from holotalk_addon.head.camera import Camera
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, align_similarity
+from holotalk_addon.learning import judging
 from holotalk_addon.outputs import write_text
 
 PEOPLE = 200

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import judging
-from holotalk_addon.cae.drawing import surface
 from holotalk_addon.errors import FaceError, HoloTalkError
+from holotalk_addon.head.drawing import surface
 from holotalk_addon.head.fill import mirror_and_fill
+from holotalk_addon.learning import judging
 from holotalk_addon.outputs import replacing, write_text
 
 TEXTURE = 1024

@@ -27,15 +27,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import judging
 from holotalk_addon.cae.learned import CompletionNetwork, learned_completion
-from holotalk_addon.cae.shards import HELD_OUT_FROM, read_arrays, write_arrays
 from holotalk_addon.cae.stacks import SIDE_YAWS
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.head.completion import Completion
-from holotalk_addon.head.synthetic import Shot, SyntheticPerson, person_attributes, random_shot
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.orders import Order, make_order
+from holotalk_addon.learning.shards import HELD_OUT_FROM, read_arrays, write_arrays
 from holotalk_addon.outputs import make_folder, replacing, write_text
-from holotalk_addon.training_data import Order, PhotoSession, make_order
+from holotalk_addon.people import Shot, SyntheticPerson, person_attributes, random_shot
+from holotalk_addon.scene.photo_session import PhotoSession
 
 PEOPLE = 12
 SIZE = 256
@@ -101,7 +102,7 @@ def render(folder: Path, people: int) -> None:
             continue
         with closing(Sitting(order, light)) as session:
             for k, (number, path) in enumerate(missing, start=1):
-                write_arrays(path, session.batch(number).arrays, compress=True)
+                write_arrays(path, session(number).arrays, compress=True)
                 print(f"{light} light: {k} of {len(missing)} people rendered", file=sys.stderr)
 
 

@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import judging, stack_data
-from holotalk_addon.cae.shards import ShardEntry, TrainingData, open_data
+from holotalk_addon.cae import stack_data
 from holotalk_addon.cae.stacks import SIDE_YAWS, STACK_SIZE
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.shards import ShardEntry, TrainingData, open_data
 from holotalk_addon.outputs import make_folder
 
 TEXTURE = 512

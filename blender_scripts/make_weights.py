@@ -22,9 +22,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from holotalk_addon.cae.judging import YAWS
-from holotalk_addon.cae.shards import HELD_OUT_FROM, SNAPSHOT_YAWS
 from holotalk_addon.cae.stacks import SIDE_YAWS, STACK_SIZE
+from holotalk_addon.learning.judging import YAWS
+from holotalk_addon.learning.shards import HELD_OUT_FROM, SNAPSHOT_YAWS
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = {"cae": 600, "holotalk": 2000}

@@ -383,7 +383,7 @@ def ensure_data(venv: Path, stamp: dict[str, object], stamp_path: Path) -> None:
             raise SetUpError("the third-party data is not complete (see above)")
         stamp["assets"] = pins
         write_stamp(stamp_path, stamp)
-    if run_module(venv, "holotalk_addon.head.compile_model"):
+    if run_module(venv, "holotalk_addon.people.compile_model"):
         raise SetUpError("the head model could not be compiled (see above)")
 
 

@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 
 from holotalk_addon.cae.stacks import WITHOUT
 from holotalk_addon.errors import HoloTalkError, MissingPartError, OptionError
-from holotalk_addon.head.compile_model import ensure_model
 from holotalk_addon.head.morphable_model import load_model
 from holotalk_addon.outputs import check_output, replacing
+from holotalk_addon.people.compile_model import ensure_model
 
 if TYPE_CHECKING:
-    from holotalk_addon.cae.training import Task
+    from holotalk_addon.learning.engine import Task
 
 NETWORKS = ("cae", "holotalk")
 BATCHES = {"cae": 8, "holotalk": 32}
@@ -97,8 +97,8 @@ def _run(options: argparse.Namespace) -> int:
             "Training needs Keras and TensorFlow: run `make train`, or `pip install 'holotalk[train]'`."
         ) from error
 
-    from holotalk_addon.cae import training
-    from holotalk_addon.cae.conversion import convert_checked, weights_of
+    from holotalk_addon.learning import engine
+    from holotalk_addon.learning.conversion import convert_checked, weights_of
 
     task, probe = _task(options)
     shown = [len(samples.person) for samples in (task.training, task.held_out)]
@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         f"{shown[1]} of {people[1]} held out",
         flush=True,
     )
-    settings = training.TrainingOptions(
+    settings = engine.TrainingOptions(
         options.epochs,
         options.batch or BATCHES[options.network],
         options.rate,
@@ -117,11 +117,11 @@ def _run(options: argparse.Namespace) -> int:
         options.seed,
     )
     start = weights_of(options.start) if options.start else None
-    state = training.train(task, options.run, settings, lambda line: print(line, flush=True), start)
+    state = engine.train(task, options.run, settings, lambda line: print(line, flush=True), start)
     print(f"{state.epoch} epochs; the best is {state.best_epoch}, held-out loss {state.best_loss:.4f}")
     if options.no_convert:
         return 0
-    network = training.best_network(options.run, task.network())
+    network = engine.best_network(options.run, task.network())
     apart = convert_checked(network, options.output, probe, LARGEST_DISAGREEMENT)
     print(f"{options.output}: LiteRT and Keras differ by at most {apart:.1e}")
     if options.keras:

@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from holotalk_addon.cae.parsing_samples import (
+from holotalk_addon.errors import HoloTalkError, MissingPartError
+from holotalk_addon.learning.parsing_samples import (
     ParsingPeople,
     class_overlap,
     drawn_grounds,
@@ -34,7 +35,6 @@ from holotalk_addon.cae.parsing_samples import (
     people_of,
     save_people,
 )
-from holotalk_addon.errors import HoloTalkError, MissingPartError
 from holotalk_addon.outputs import check_output
 
 GROUNDS = 500
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from holotalk_addon.cae.shards import open_data
+    from holotalk_addon.learning.shards import open_data
 
     check_output(options.output, (".npz",))
     rng = np.random.default_rng(options.seed)
@@ -140,8 +140,8 @@ def _train(options: argparse.Namespace) -> int:
             "Training needs Keras: run `make train`, or `pip install 'holotalk[train]'`."
         ) from error
 
-    from holotalk_addon.cae import training
-    from holotalk_addon.cae.parsing_training import parsing_network, parsing_task
+    from holotalk_addon.learning import engine
+    from holotalk_addon.learning.parsing_training import parsing_network, parsing_task
 
     people, held_out = _split(load_people(options.people))
     task = parsing_task(people, held_out)
@@ -152,7 +152,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     if options.half:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    settings = training.TrainingOptions(
+    settings = engine.TrainingOptions(
         epochs=options.epochs,
         batch=options.batch,
         learning_rate=options.rate,
@@ -162,14 +162,14 @@ def _train(options: argparse.Namespace) -> int:
         workers=options.workers,
         cosine=True,
     )
-    state = training.train(task, options.folder, settings, lambda line: print(line, flush=True))
+    state = engine.train(task, options.folder, settings, lambda line: print(line, flush=True))
     print(f"{state.epoch} epochs; the best is {state.best_epoch}, held-out loss {state.best_loss:.4f}")
     if options.no_convert:
         return 0
-    from holotalk_addon.cae.conversion import convert_checked
+    from holotalk_addon.learning.conversion import convert_checked
 
     keras.mixed_precision.set_global_policy("float32")
-    network = training.best_network(options.folder, parsing_network())
+    network = engine.best_network(options.folder, parsing_network())
     probes = task.held_out.make(np.arange(min(PROBES, len(held_out.person))), None)[0].astype(np.float32)
     apart = convert_checked(network, options.output, probes, LARGEST_DISAGREEMENT)
     print(f"{options.output}: the logits of LiteRT and Keras differ by at most {apart:.1e}")

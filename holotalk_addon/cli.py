@@ -503,14 +503,13 @@ def _render_data(options: argparse.Namespace) -> int:
     # there another pixel. Workers are processes of one thread each anyway. NumPy reads these when imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    from . import training_data
+    from . import pipeline
+    from .learning.orders import make_order
 
-    order = training_data.make_order(
-        options.preset, options.seed, options.size, options.yaws, options.first_person
-    )
+    order = make_order(options.preset, options.seed, options.size, options.yaws, options.first_person)
     progress = _SampleProgress(options.samples)
     try:
-        card = training_data.render_data(
+        card = pipeline.render_data(
             order,
             options.output,
             options.samples,
@@ -534,7 +533,7 @@ def _assets(options: argparse.Namespace) -> int:
 
     status = assets.main(["--check"] if options.check else [])
     if status == 0 and not options.check:
-        from .head.compile_model import ensure_model
+        from .people.compile_model import ensure_model
 
         print(f"The head model: {ensure_model()}")
     return status

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from . import assets
 from .errors import AssetError, OptionError
 from .outputs import replacing
-from .progress import Progress
+from .progress import Progress, Say, say_nothing, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from .head.morphable_model import HeadModel
     from .hologram.layout import PyramidLayout
     from .hologram.motion import LoopMotion
+    from .learning.orders import Order
+    from .learning.shards import Card
     from .outputs import ExportOptions
     from .scene.hologram_scene import HologramScene
+    from .scene.photo_session import PhotoSession
 
 COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
 """What may be asked for; ``auto`` is ``cae`` in this version."""
@@ -112,8 +115,8 @@ def load_tools() -> Tools:
         AssetError: something has not been fetched yet, or is damaged.
     """
     from .face import FaceModels, ParsingNetwork
-    from .head.compile_model import ensure_model
     from .head.morphable_model import load_model
+    from .people.compile_model import ensure_model
 
     model = load_model(ensure_model())
     faces = FaceModels.load(assets.find, model.canonical_mesh468)
@@ -376,6 +379,41 @@ def save_blend(output: Path, hologram: HologramScene, stages: Stages) -> None:
 
     with stages.stage("Saving the Blender file"):
         exporters.save_blend(output, hologram)
+
+
+def render_data(
+    order: Order,
+    folder: Path,
+    samples: int,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress = silent,
+    say: Say = say_nothing,
+) -> Card:
+    """Render labelled training data into a folder, or go on where it stopped.
+
+    :func:`.learning.data_folder.fill_folder`, by the processes of :func:`.learning.farm.farm`.
+    """
+    from .learning.data_folder import fill_folder
+    from .learning.farm import farm
+
+    source = farm(partial(_photo_session, order), workers, scheduler, say)
+    return fill_folder(order, folder, samples, source, progress=progress, say=say)
+
+
+def render_data_for_panel(preset: str, folder: str, samples: int, seed: int, progress: Progress) -> int:
+    """:func:`render_data` in this process, in words that a command can carry; returns the samples there."""
+    from .learning.orders import make_order
+
+    return render_data(make_order(preset, seed), Path(folder), samples, workers=0, progress=progress).samples
+
+
+def _photo_session(order: Order) -> PhotoSession:
+    """Begins the work of one process, which alone loads Blender."""
+    from .scene.photo_session import PhotoSession
+
+    return PhotoSession(order)
 
 
 def write_testcard(layout: PyramidLayout, output: Path) -> None:

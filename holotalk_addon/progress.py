@@ -12,3 +12,11 @@ exception through and leaves nothing half-written."""
 
 def silent(_fraction: float) -> None:
     """A :data:`Progress` that tells nobody."""
+
+
+Say = Callable[[str], None]
+"""Told a sentence for the user now and then."""
+
+
+def say_nothing(_sentence: str) -> None:
+    """A :data:`Say` that drops what it hears."""

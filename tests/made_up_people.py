@@ -7,14 +7,14 @@ import json
 import cv2
 import numpy as np
 
-from holotalk_addon.cae import shards
-from holotalk_addon.cae.drawing import draw_head
-from holotalk_addon.cae.parsing_samples import ParsingPeople
-from holotalk_addon.cae.snapshots import template_colours
 from holotalk_addon.face import landmarks68_from_mesh
 from holotalk_addon.face.parsing import CLASSES
 from holotalk_addon.head.colours import luminance
+from holotalk_addon.head.drawing import draw_head
+from holotalk_addon.head.template import template_colours
 from holotalk_addon.head.view import level_view
+from holotalk_addon.learning import shards
+from holotalk_addon.learning.parsing_samples import ParsingPeople
 
 
 def _shape_and_paint(model, number):

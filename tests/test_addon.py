@@ -26,10 +26,10 @@ from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
-from holotalk_addon.scene.background import BackgroundRender, SecondBlender
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
 from holotalk_addon.scene.own import SIDES_ROLE, own_sides, role_of
+from holotalk_addon.scene.second_blender import BackgroundRender, SecondBlender
 from holotalk_addon.ui import jobs, session, viewport
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
@@ -559,7 +559,7 @@ def test_a_stopped_render_leaves_nothing_and_spares_the_former_video(hologram, s
 
 
 def test_what_a_second_blender_refuses_is_said_as_if_it_were_this_one(addon, second_blender, tmp_path):
-    words = ("training_data:render_for_panel", "nothing", str(tmp_path / "data"), 1, 0)
+    words = ("pipeline:render_data_for_panel", "nothing", str(tmp_path / "data"), 1, 0)
     job = SecondBlender(*words, scratch=tmp_path)
     with pytest.raises(HoloTalkError, match="nothing") as refused:
         job.run()

@@ -19,7 +19,7 @@ import pytest
 
 from holotalk_addon import assets
 from holotalk_addon.errors import AssetError, OptionError
-from holotalk_addon.head import compile_model
+from holotalk_addon.people import compile_model
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "holotalk_addon"
@@ -98,7 +98,7 @@ def test_the_data_of_run_time_is_inside_and_listed(members, read, build_addon):
 
 
 def test_every_key_that_the_faces_ask_for_is_inside(build_addon):
-    from holotalk_addon.face.networks import ASSETS
+    from holotalk_addon.face.models import ASSETS
 
     assert set(build_addon.DATA) == set(ASSETS)
 

@@ -11,14 +11,11 @@ import pytest
 from PIL import Image
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.cae.drawing import draw_head
 from holotalk_addon.cae.holotalk import HolotalkNetwork
-from holotalk_addon.cae.shards import SNAPSHOT_SIDE, SNAPSHOT_YAWS
 from holotalk_addon.cae.snapshots import (
     photo_snapshot,
     photo_yaw,
     rounded_yaw,
-    template_colours,
     template_sides,
     template_snapshot,
 )
@@ -26,8 +23,11 @@ from holotalk_addon.errors import AssetError
 from holotalk_addon.face import rotation_from_angles
 from holotalk_addon.head.camera import Camera
 from holotalk_addon.head.colours import luminance
+from holotalk_addon.head.drawing import draw_head
 from holotalk_addon.head.fitting import HeadFit
+from holotalk_addon.head.template import template_colours
 from holotalk_addon.head.view import level_view
+from holotalk_addon.learning.shards import SNAPSHOT_SIDE, SNAPSHOT_YAWS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -245,7 +245,8 @@ def test_the_photo_is_spared(cli, tmp_path):
 def test_inference_needs_no_keras_and_no_blender():
     code = (
         "import sys\n"
-        "import holotalk_addon.cae.holotalk, holotalk_addon.cae.judging, holotalk_addon.cae.shards\n"
+        "import holotalk_addon.cae.holotalk\n"
+        "import holotalk_addon.learning.judging, holotalk_addon.learning.shards\n"
         "print([name for name in ('keras', 'tensorflow', 'bpy', 'dlib') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -20,7 +20,7 @@ pytest.importorskip("keras", reason="Keras is not installed: make test-train")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import conversion, judging, network, stack_data, stacks, training
+from holotalk_addon.cae import completion_training, holotalk_training, stack_data, stacks
 from holotalk_addon.cae.completion_training import (
     SEEN_COUNTS,
     SideLoss,
@@ -31,9 +31,10 @@ from holotalk_addon.cae.completion_training import (
     structure,
 )
 from holotalk_addon.cae.holotalk_training import holotalk_task
-from holotalk_addon.cae.shards import open_data
 from holotalk_addon.cae.snapshots import Snapshots, read_snapshots, stacked, template_sides
 from holotalk_addon.errors import AssetError, OptionError
+from holotalk_addon.learning import conversion, engine, judging
+from holotalk_addon.learning.shards import open_data
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_HELD_OUT = 1_000_000
@@ -67,19 +68,19 @@ def run(samples, tools, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     templates = template_sides(tools.model)
     for epochs in (1, 2):
-        options = training.TrainingOptions(epochs=epochs, batch=4, seed=3)
-        state = training.train(holotalk_task(*samples, templates), folder, options, lambda _line: None)
+        options = engine.TrainingOptions(epochs=epochs, batch=4, seed=3)
+        state = engine.train(holotalk_task(*samples, templates), folder, options, lambda _line: None)
         assert state.epoch == epochs
     return folder
 
 
 def best(run):
-    return training.best_network(run, network.holotalk_autoencoder())
+    return engine.best_network(run, holotalk_training.holotalk_autoencoder())
 
 
 def test_the_network_is_holotalks():
-    model = network.holotalk_autoencoder()
-    assert model.count_params() == network.PARAMETERS == 8_970_753
+    model = holotalk_training.holotalk_autoencoder()
+    assert model.count_params() == holotalk_training.PARAMETERS == 8_970_753
     assert model.input_shape == model.output_shape == (None, 128, 64, 1)
     kinds = [type(layer).__name__ for layer in model.layers[1:]]
     encoder, decoder = ["Conv2D", "MaxPooling2D"] * 5, ["Conv2D", "UpSampling2D"] * 5
@@ -93,12 +94,12 @@ def test_the_network_is_holotalks():
 @pytest.mark.slow
 def test_it_learns(run, samples):
     """After two short epochs it is much nearer to people it has never seen than at first."""
-    state = training.read_state(run)
+    state = engine.read_state(run)
     losses = [row["val_loss"] for row in state.history]
     assert losses[1] < losses[0]
     _, held = samples
     true = stacked(held.front, held.side)
-    untrained = network.holotalk_autoencoder().predict(true, verbose=0)
+    untrained = holotalk_training.holotalk_autoencoder().predict(true, verbose=0)
     made = best(run).predict(true, verbose=0)
     assert np.abs(made - true).mean() < 0.6 * np.abs(untrained - true).mean()
 
@@ -106,8 +107,8 @@ def test_it_learns(run, samples):
 @pytest.mark.slow
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(run, samples, tmp_path):
     """The same order, mirroring and optimizer: the same weights."""
-    options = training.TrainingOptions(epochs=2, batch=4, seed=3)
-    training.train(holotalk_task(*samples), tmp_path / "straight", options, lambda _line: None)
+    options = engine.TrainingOptions(epochs=2, batch=4, seed=3)
+    engine.train(holotalk_task(*samples), tmp_path / "straight", options, lambda _line: None)
     _, held = samples
     true = stacked(held.front, held.side)
     resumed = best(run).predict(true, verbose=0)
@@ -133,26 +134,26 @@ def test_it_stops_when_held_out_people_gain_nothing(samples, tmp_path):
     # Noise cannot be learnt: the loss on it soon rises.
     rng = np.random.default_rng(0)
     noise = Snapshots(held.person, held.yaw, *rng.integers(0, 256, (2, *held.front.shape), dtype=np.uint8))
-    options = training.TrainingOptions(epochs=40, batch=32, patience=2, steps=1)
-    state = training.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
+    options = engine.TrainingOptions(epochs=40, batch=32, patience=2, steps=1)
+    state = engine.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
     assert state.stopped
     assert state.epoch == state.best_epoch + 2 < 40
-    again = training.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
+    again = engine.train(holotalk_task(learnt, noise), tmp_path / "run", options, lambda _line: None)
     assert again == state
 
 
 def test_the_same_people_cannot_be_learnt_from_and_held_out(samples, tmp_path):
     learnt, _ = samples
     with pytest.raises(OptionError, match="same people"):
-        training.train(holotalk_task(learnt, learnt), tmp_path / "run", training.TrainingOptions())
+        engine.train(holotalk_task(learnt, learnt), tmp_path / "run", engine.TrainingOptions())
 
 
 def test_a_run_is_not_gone_on_with_as_another(our_run, sides, run):
-    options = training.TrainingOptions(epochs=3)
+    options = engine.TrainingOptions(epochs=3)
     with pytest.raises(OptionError, match="cae, this is cae without filling and restraint"):
-        training.train(completion_task(*sides, without=["restraint", "filling"]), our_run, options)
+        engine.train(completion_task(*sides, without=["restraint", "filling"]), our_run, options)
     with pytest.raises(OptionError, match="holotalk, this is cae:"):
-        training.train(completion_task(*sides), run, options)
+        engine.train(completion_task(*sides), run, options)
 
 
 def test_decisions_can_be_left_out(sides):
@@ -174,7 +175,7 @@ def test_decisions_can_be_left_out(sides):
 def test_a_foreign_state_is_told(tmp_path):
     (tmp_path / "state.json").write_text('{"what": 1}')
     with pytest.raises(OptionError, match="not the state"):
-        training.read_state(tmp_path)
+        engine.read_state(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -189,11 +190,11 @@ def test_litert_agrees_with_keras(run, samples, tflite):
     pictures = stacked(held.front, held.side)
     assert conversion.disagreement(best(run), tflite, pictures) <= 1e-3
     # Two bytes a weight: float16.
-    assert tflite.stat().st_size == pytest.approx(2 * network.PARAMETERS, rel=0.01)
+    assert tflite.stat().st_size == pytest.approx(2 * holotalk_training.PARAMETERS, rel=0.01)
 
 
 def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
-    again = network.holotalk_autoencoder()
+    again = holotalk_training.holotalk_autoencoder()
     again.set_weights(conversion.weights_of(tflite))
     trained = best(run)
     for ours, theirs in zip(trained.get_weights(), again.get_weights(), strict=True):
@@ -203,9 +204,9 @@ def test_the_weights_come_back_out_of_the_tflite(run, samples, tflite):
 
 
 def test_training_can_begin_with_published_weights(samples, tflite, tmp_path):
-    options = training.TrainingOptions(epochs=1, batch=4, steps=1, learning_rate=1e-9)
+    options = engine.TrainingOptions(epochs=1, batch=4, steps=1, learning_rate=1e-9)
     start = conversion.weights_of(tflite)
-    training.train(holotalk_task(*samples), tmp_path / "run", options, lambda _line: None, start)
+    engine.train(holotalk_task(*samples), tmp_path / "run", options, lambda _line: None, start)
     _, held = samples
     pictures = stacked(held.front[:4], held.side[:4])
     assert conversion.disagreement(best(tmp_path / "run"), tflite, pictures) <= 1e-3
@@ -221,10 +222,10 @@ def test_other_files_are_no_weights(tmp_path):
 
 def test_mirroring_is_by_sample_and_epoch(samples):
     learnt, held = samples
-    options = training.TrainingOptions(batch=32, seed=5)
+    options = engine.TrainingOptions(batch=32, seed=5)
     samples = holotalk_task(learnt, held).training
-    first, second = (training.Dealt(samples, options, epoch)[0][0] for epoch in (0, 1))
-    again = training.Dealt(samples, options, 0)[0][0]
+    first, second = (engine.Dealt(samples, options, epoch)[0][0] for epoch in (0, 1))
+    again = engine.Dealt(samples, options, 0)[0][0]
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     straight = {picture.tobytes() for picture in stacked(learnt.front, learnt.side)}
@@ -277,14 +278,14 @@ def our_run(sides, tmp_path_factory):
     """A run of our network that was stopped after its first epoch and resumed."""
     folder = tmp_path_factory.mktemp("runs") / "ours"
     for epochs in (1, 2):
-        options = training.TrainingOptions(epochs=epochs, batch=3, seed=3)
-        training.train(completion_task(*sides), folder, options, lambda _line: None)
+        options = engine.TrainingOptions(epochs=epochs, batch=3, seed=3)
+        engine.train(completion_task(*sides), folder, options, lambda _line: None)
     return folder
 
 
 def test_our_network_begins_with_what_it_is_given(sides):
     """Untrained, it passes the side on as mirroring and filling have made it."""
-    made = network.completion_network()
+    made = completion_training.completion_network()
     assert made.input_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, stacks.CHANNELS)
     assert made.output_shape == (None, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
     assert made.count_params() < 2_500_000
@@ -294,7 +295,7 @@ def test_our_network_begins_with_what_it_is_given(sides):
 
 def test_our_network_shades_and_draws_nothing(sides):
     """Whatever its weights: the ground stays black, and detail stays what it is, lighter or darker."""
-    made = network.completion_network()
+    made = completion_training.completion_network()
     rng = np.random.default_rng(2)
     spreads = [(2 / max(np.prod(w.shape[:-1]), 40)) ** 0.5 for w in made.get_weights()]  # that nothing grows
     made.set_weights(
@@ -310,11 +311,11 @@ def test_our_network_shades_and_draws_nothing(sides):
     assert (picture[cover == 0] == 0).all()
     whole = (cover == 1)[..., None] & (picture > 0) & (picture < 1)
     gains = np.log((picture + stacks.DARKEST) / (side + stacks.DARKEST))
-    assert np.abs(gains[whole]).max() <= network.MOST_GAIN + 1e-3
+    assert np.abs(gains[whole]).max() <= completion_training.MOST_GAIN + 1e-3
     assert gains[whole].std() > 0.05
     assert np.ptp(gains, axis=-1)[whole.all(axis=-1)].max() < 1e-3, "and in its own colours"
     both = whole[:, :, 1:] & whole[:, :, :-1]
-    assert np.abs(np.diff(gains, axis=2))[both].max() < 2 * network.MOST_GAIN / 8 + 0.01, "smooth"
+    assert np.abs(np.diff(gains, axis=2))[both].max() < 2 * completion_training.MOST_GAIN / 8 + 0.01, "smooth"
 
 
 def test_right_sides_are_learnt_as_left_ones(sides):
@@ -404,24 +405,25 @@ def test_structure_is_that_of_wang():
 
 @pytest.mark.slow
 def test_our_network_learns_resumes_and_converts(our_run, sides, tmp_path):
-    state = training.read_state(our_run)
+    state = engine.read_state(our_run)
     assert [row["epoch"] for row in state.history] == [1, 2]
     assert {"val_loss", "val_unseen_l1", "val_unseen_ssim"} <= set(state.history[0])
     assert state.history[1]["loss"] < state.history[0]["loss"]
     picture = np.asarray(Image.open(our_run / "sheets" / "epoch_0002.png"))
     assert picture.shape == (stacks.STACK_SIZE, 10 * stacks.STACK_SIZE, 3)
-    options = training.TrainingOptions(epochs=2, batch=3, seed=3)
-    training.train(completion_task(*sides), tmp_path / "straight", options, lambda _line: None)
+    options = engine.TrainingOptions(epochs=2, batch=3, seed=3)
+    engine.train(completion_task(*sides), tmp_path / "straight", options, lambda _line: None)
     stack, _ = samples_of(sides[1]).make(np.arange(3), None)
     made = [
-        training.best_network(run, network.completion_network()) for run in (our_run, tmp_path / "straight")
+        engine.best_network(run, completion_training.completion_network())
+        for run in (our_run, tmp_path / "straight")
     ]
     resumed, straight = (one.predict(stack, verbose=0) for one in made)
     np.testing.assert_allclose(resumed, straight, atol=1e-5)
     path = tmp_path / "cae.tflite"
     conversion.convert(made[0], path)
     assert conversion.disagreement(made[0], path, stack) <= 1e-3
-    again = network.completion_network()
+    again = completion_training.completion_network()
     again.set_weights(conversion.weights_of(path))
     assert conversion.disagreement(again, path, stack) <= 1e-3
 

@@ -13,13 +13,14 @@ import pytest
 from made_up_people import write_made_up_truth
 
 from holotalk_addon import assets, pipeline
-from holotalk_addon.cae import drawing, judging, light, painting, stack_data, stacks
+from holotalk_addon.cae import light, painting, stack_data, stacks
 from holotalk_addon.cae.learned import CompletionNetwork
-from holotalk_addon.cae.shards import open_data
 from holotalk_addon.errors import AssetError, OptionError
-from holotalk_addon.head import fill
+from holotalk_addon.head import drawing, fill
 from holotalk_addon.head.fill import mirror_and_fill
-from holotalk_addon.head.hair import luminance
+from holotalk_addon.head.scalp_paint import luminance
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.shards import open_data
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = tuple(stacks.SIDE_YAWS)

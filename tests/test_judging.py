@@ -12,13 +12,13 @@ from made_up_people import FULL_YAWS, made_up_attributes, write_made_up_truth
 from PIL import Image
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import judging
-from holotalk_addon.cae.drawing import draw_person, surface
-from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
 from holotalk_addon.errors import OptionError
 from holotalk_addon.head.completion import HeadTexture
+from holotalk_addon.head.drawing import draw_person, surface
 from holotalk_addon.head.head import Hair
-from holotalk_addon.head.synthetic import random_shot
+from holotalk_addon.learning import judging
+from holotalk_addon.learning.shards import HELD_OUT_FROM, open_data
+from holotalk_addon.people import random_shot
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
 PEOPLE = 3

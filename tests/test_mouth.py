@@ -21,10 +21,10 @@ from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import HeadFit, fit_head, opposed_expressions
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.mouth import between_lips, is_open, meet_teeth, teeth_seen
-from holotalk_addon.head.people import read_identity_targets
 from holotalk_addon.head.raster import barycentric, pixel_centres, rasterize
-from holotalk_addon.head.rendered_people import CAMERA, DISTANCE_M, PICTURE, random_shapes, render_person
 from holotalk_addon.head.texture import bake_photo, texels
+from holotalk_addon.people.identity_targets import read_identity_targets
+from holotalk_addon.people.rendered_people import CAMERA, DISTANCE_M, PICTURE, random_shapes, render_person
 
 SMILES = ("mouthSmileLeft", "mouthSmileRight")
 BOTH_UP = 0.05

@@ -12,7 +12,9 @@ from made_up_people import (
     write_made_up_photos,
 )
 
-from holotalk_addon.cae.parsing_samples import (
+from holotalk_addon.errors import OptionError
+from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE
+from holotalk_addon.learning.parsing_samples import (
     CLOTHES,
     COVER,
     HAIR,
@@ -25,9 +27,7 @@ from holotalk_addon.cae.parsing_samples import (
     people_of,
     save_people,
 )
-from holotalk_addon.cae.shards import open_data
-from holotalk_addon.errors import OptionError
-from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE
+from holotalk_addon.learning.shards import open_data
 
 COLOUR = {SKIN: SKIN_COLOUR, HAIR: HAIR_COLOUR, CLOTHES: CLOTHES_COLOUR}
 
@@ -125,7 +125,7 @@ def test_beyond_the_picture_nothing_is_learnt(people):
 
 def only(monkeypatch, **returned):
     """Leave everything out of a varied sample but what is named."""
-    from holotalk_addon.cae import parsing_samples as module
+    from holotalk_addon.learning import parsing_samples as module
 
     plain = {
         "_recoloured": lambda cut_out, *_: cut_out,

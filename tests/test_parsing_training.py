@@ -19,10 +19,10 @@ pytest.importorskip("keras", reason="Keras is not installed: make test-train")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
 
 from holotalk_addon import pipeline
-from holotalk_addon.cae import conversion, training
-from holotalk_addon.cae.parsing_samples import UNKNOWN, make_sample, save_people
-from holotalk_addon.cae.parsing_training import COUNTS, PixelLoss, judge, parsing_network, parsing_task
 from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE, ParsingNetwork
+from holotalk_addon.learning import conversion, engine
+from holotalk_addon.learning.parsing_samples import UNKNOWN, make_sample, save_people
+from holotalk_addon.learning.parsing_training import COUNTS, PixelLoss, judge, parsing_network, parsing_task
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (8, 12, 16)
@@ -74,9 +74,9 @@ def test_judging_counts_known_pixels():
 def test_it_learns_and_converts(tmp_path):
     people, held_out = made_up_people(range(6)), made_up_people(range(50, 53))
     task = parsing_task(people, held_out)
-    options = training.TrainingOptions(epochs=2, batch=4, steps=12, learning_rate=4e-3, seed=3, cosine=True)
-    task = training.Task(**{**vars(task), "network": lambda: parsing_network(SMALL)})
-    state = training.train(task, tmp_path / "run", options, lambda _line: None)
+    options = engine.TrainingOptions(epochs=2, batch=4, steps=12, learning_rate=4e-3, seed=3, cosine=True)
+    task = engine.Task(**{**vars(task), "network": lambda: parsing_network(SMALL)})
+    state = engine.train(task, tmp_path / "run", options, lambda _line: None)
     first, last = state.history
     assert last["loss"] < first["loss"]
     assert last["val_loss"] < np.log(len(CLASSES)), "better than not knowing"
@@ -86,7 +86,7 @@ def test_it_learns_and_converts(tmp_path):
     sheet = np.asarray(Image.open(tmp_path / "run" / "sheets" / "epoch_0002.png"))
     assert sheet.shape == (3 * SIDE, 3 * SIDE, 3) or sheet.shape[2] == 3
     assert sheet.std() > 20
-    network = training.best_network(tmp_path / "run", parsing_network(SMALL))
+    network = engine.best_network(tmp_path / "run", parsing_network(SMALL))
     path = tmp_path / "parsing.tflite"
     conversion.convert(network, path)
     given = task.held_out.make(np.arange(2), None)[0]

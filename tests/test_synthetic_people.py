@@ -9,11 +9,17 @@ import pytest
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.morphable_model import triangulate
 from holotalk_addon.head.raster import rasterize
-from holotalk_addon.head.synthetic import make, open_workshop, random_shot, synthetic_person
-from holotalk_addon.head.synthetic.attributes import LENGTHS_M, random_attributes, random_expression
-from holotalk_addon.head.synthetic.background import BACKGROUNDS, draw_background
-from holotalk_addon.head.synthetic.hair import hair_density, style_hair
-from holotalk_addon.head.synthetic.person import (
+from holotalk_addon.head.skin_optics import (
+    skin_colour,
+    skin_table,
+    srgb_bytes,
+    to_linear,
+    to_srgb,
+)
+from holotalk_addon.people import make, open_workshop, random_shot, synthetic_person
+from holotalk_addon.people.attributes import LENGTHS_M, random_attributes, random_expression
+from holotalk_addon.people.backdrop import BACKGROUNDS, draw_background
+from holotalk_addon.people.person import (
     BEARD_STYLES,
     COLLARS,
     EYE_COLOURS,
@@ -22,14 +28,8 @@ from holotalk_addon.head.synthetic.person import (
     HAIR_STYLES,
     HEADWEAR,
 )
-from holotalk_addon.head.synthetic.shot import LIGHTS
-from holotalk_addon.head.synthetic.skin_optics import (
-    skin_colour,
-    skin_table,
-    srgb_bytes,
-    to_linear,
-    to_srgb,
-)
+from holotalk_addon.people.shot import LIGHTS
+from holotalk_addon.wardrobe.hairstyles import hair_density, style_hair
 
 TEXTURE = 512
 

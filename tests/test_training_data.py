@@ -16,6 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from holotalk_addon import pipeline
+from holotalk_addon.head.view import level_view
+from holotalk_addon.learning import contact_sheet
+from holotalk_addon.learning.orders import FULL_YAWS, make_order
+
 ROOT = Path(__file__).parents[1]
 SEED = 11
 YAWS = (0.0, -90.0, 40.0, 180.0)
@@ -25,11 +30,11 @@ SIZE = 96
 @pytest.fixture(scope="module")
 def session():
     """One studio for all tests of this file: opening it takes a while."""
-    from holotalk_addon import training_data
     from holotalk_addon.scene.hologram_scene import new_file
+    from holotalk_addon.scene.photo_session import PhotoSession
 
     new_file()
-    result = training_data.PhotoSession(training_data.make_order("full", SEED, SIZE, YAWS))
+    result = PhotoSession(make_order("full", SEED, SIZE, YAWS))
     yield result
     result.close()
 
@@ -37,7 +42,7 @@ def session():
 @pytest.fixture
 def shared(session, monkeypatch):
     """Have :func:`render_data` use that studio, with shards of two people; counts whom it renders."""
-    from holotalk_addon import training_data
+    from holotalk_addon.learning import data_folder
 
     rendered = []
 
@@ -45,34 +50,30 @@ def shared(session, monkeypatch):
         def __init__(self, order):
             session.order = order
 
-        def batch(self, number):
+        def __call__(self, number):
             rendered.append(number)
-            return session.batch(number)
+            return session(number)
 
         def close(self):
             pass
 
-    monkeypatch.setattr(training_data, "PhotoSession", Shared)
-    monkeypatch.setitem(training_data.PEOPLE_A_SHARD, "holotalk", 2)
+    monkeypatch.setattr(pipeline, "_photo_session", Shared)
+    monkeypatch.setitem(data_folder.PEOPLE_A_SHARD, "holotalk", 2)
     return rendered
 
 
 @pytest.fixture(scope="module")
 def full(session):
     """The samples of three people in the preset full, one after another."""
-    from holotalk_addon import training_data
-
-    session.order = training_data.make_order("full", SEED, SIZE, YAWS)
-    return [session.batch(number).arrays for number in range(3)]
+    session.order = make_order("full", SEED, SIZE, YAWS)
+    return [session(number).arrays for number in range(3)]
 
 
 @pytest.fixture(scope="module")
 def snapshots(session):
     """The samples of two people in the preset holotalk."""
-    from holotalk_addon import training_data
-
-    session.order = training_data.make_order("holotalk", SEED)
-    return [session.batch(number).arrays for number in range(2)]
+    session.order = make_order("holotalk", SEED)
+    return [session(number).arrays for number in range(2)]
 
 
 def overlap(a, b):
@@ -130,7 +131,7 @@ def test_depth_is_where_the_landmarks_are(full):
 
 
 def test_landmarks_project_on_to_their_regions(full):
-    from holotalk_addon.cae.shards import REGION_LABELS
+    from holotalk_addon.learning.shards import REGION_LABELS
 
     lips = REGION_LABELS.index("lips")
     for arrays in full:
@@ -169,7 +170,7 @@ def test_a_positive_yaw_turns_the_nose_to_the_right(full):
 
 
 def test_normals_look_at_the_camera(full):
-    from holotalk_addon.cae.shards import REGION_LABELS
+    from holotalk_addon.learning.shards import REGION_LABELS
 
     for arrays in full:
         normals = arrays["normals"][arrays["region"] > 0].astype(np.float64) / 127.0
@@ -182,7 +183,7 @@ def test_normals_look_at_the_camera(full):
 
 def test_uv_leads_to_the_colour(full, session):
     """The texture at the true coordinates is what the lit picture shows, up to the light."""
-    from holotalk_addon.cae.shards import REGION_LABELS
+    from holotalk_addon.learning.shards import REGION_LABELS
 
     session.order = session.order.__class__("full", SEED, SIZE, YAWS, 0)
     for number, arrays in enumerate(full):
@@ -236,26 +237,26 @@ def test_snapshots_have_the_place_and_scale_they_are_said_to(snapshots, full):
 
 def test_whoever_was_before_changes_nothing(session, snapshots):
     """The studio is used again and again; a person looks the same in a new one and after others."""
-    from holotalk_addon import training_data
-    from holotalk_addon.scene.training_studio import Studio
+    from holotalk_addon.scene.photo_session import grey_picture
+    from holotalk_addon.scene.studio import Studio
 
-    session.order = training_data.make_order("holotalk", SEED)
-    again = session.batch(0).arrays
+    session.order = make_order("holotalk", SEED)
+    again = session(0).arrays
     assert all(np.array_equal(again[name], snapshots[0][name]) for name in again)
     person, shot = session.person(1)
     yaws = session.order.yaws
-    views = [training_data.level_view(yaw - turn, 64) for turn in (0.0, 90.0) for yaw in yaws]
+    views = [level_view(yaw - turn, 64) for turn in (0.0, 90.0) for yaw in yaws]
     with Studio() as fresh:
         pictures = fresh.photograph(person, shot, views)
-    grey = np.stack([training_data._grey(picture) for picture in pictures])
+    grey = np.stack([grey_picture(picture) for picture in pictures])
     assert np.array_equal(grey, np.concatenate([snapshots[1]["front"], snapshots[1]["side"]]))
 
 
 def test_a_lamp_of_one_half_makes_a_white_head_half_white(session):
     from dataclasses import replace
 
-    from holotalk_addon.head.synthetic.shot import Lamp
     from holotalk_addon.head.view import level_view
+    from holotalk_addon.people.shot import Lamp
 
     person, shot = session.person(0)
     white = np.full_like(person.head.texture, 255)
@@ -272,7 +273,7 @@ def test_a_studio_leaves_nothing_behind(session):
     import bpy
 
     from holotalk_addon.scene.own import own_kinds, role_of
-    from holotalk_addon.scene.training_studio import Studio
+    from holotalk_addon.scene.studio import Studio
 
     def ours():
         return [b.name for blocks in (*own_kinds(), bpy.data.lights) for b in blocks if role_of(b)]
@@ -299,14 +300,12 @@ def files(folder):
 
 
 def render(folder, samples, **options):
-    from holotalk_addon import training_data
-
-    order = training_data.make_order("holotalk", SEED)
-    return training_data.render_data(order, folder, samples, workers=0, **options)
+    order = make_order("holotalk", SEED)
+    return pipeline.render_data(order, folder, samples, workers=0, **options)
 
 
 def test_what_a_folder_holds(shared, tmp_path):
-    from holotalk_addon.cae.shards import open_data
+    from holotalk_addon.learning.shards import open_data
 
     card = render(tmp_path / "data", 23)
     assert shared == [0, 1, 2, 3, 4]
@@ -393,21 +392,20 @@ def test_more_samples_are_added(shared, tmp_path):
 
 
 def test_other_data_in_the_folder_is_left_alone(shared, tmp_path):
-    from holotalk_addon import training_data
     from holotalk_addon.errors import OptionError
 
     render(tmp_path, 10)
     before = files(tmp_path)
     with pytest.raises(OptionError, match="other data"):
-        training_data.render_data(training_data.make_order("holotalk", SEED + 1), tmp_path, 10, workers=0)
+        pipeline.render_data(make_order("holotalk", SEED + 1), tmp_path, 10, workers=0)
     with pytest.raises(OptionError, match="10 samples"):
         render(tmp_path, 5)
     assert files(tmp_path) == before
 
 
 def test_unfinished_data_is_not_opened(shared, tmp_path):
-    from holotalk_addon.cae.shards import open_data
     from holotalk_addon.errors import OptionError
+    from holotalk_addon.learning.shards import open_data
 
     def stop(fraction):
         if fraction > 0.5:
@@ -420,11 +418,10 @@ def test_unfinished_data_is_not_opened(shared, tmp_path):
 
 
 def test_the_full_preset_is_written_and_read(session, shared, tmp_path, full):
-    from holotalk_addon import training_data
-    from holotalk_addon.cae.shards import HELD_OUT_FROM, open_data
+    from holotalk_addon.learning.shards import HELD_OUT_FROM, open_data
 
-    order = training_data.make_order("full", SEED, SIZE, YAWS)
-    training_data.render_data(order, tmp_path, 2, workers=0)
+    order = make_order("full", SEED, SIZE, YAWS)
+    pipeline.render_data(order, tmp_path, 2, workers=0)
     data = open_data(tmp_path, "full")
     assert np.array_equal(data.column("colour")[1], full[1]["colour"][0])
     assert np.array_equal(data.column("photo")[0], full[0]["photo"][0])
@@ -433,13 +430,12 @@ def test_the_full_preset_is_written_and_read(session, shared, tmp_path, full):
 
 def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, full):
     """Enough for the parsing network, in a fraction of the time; it is the photo that views come with."""
-    from holotalk_addon import training_data
-    from holotalk_addon.cae.shards import open_data
     from holotalk_addon.errors import OptionError
+    from holotalk_addon.learning.shards import open_data
 
-    order = training_data.make_order("full", SEED, SIZE, [])
+    order = make_order("full", SEED, SIZE, [])
     assert order.yaws == ()
-    training_data.render_data(order, tmp_path, 2, workers=0)
+    pipeline.render_data(order, tmp_path, 2, workers=0)
     data = open_data(tmp_path, "full")
     (arrays,) = data.shards()
     for name in ("photo", "photo_colour", "photo_region", "photo_landmarks468"):
@@ -447,14 +443,14 @@ def test_without_yaws_the_photo_alone_is_rendered(session, shared, tmp_path, ful
     views = {name.removeprefix("photo_") for name in arrays if name.startswith("photo_")}
     assert not views & set(arrays), "no views"
     sheet = np.asarray(Image.open(tmp_path / "contact_sheet.png"))
-    assert sheet.shape[:2] == (training_data.SHEET_TILE, 2 * training_data.SHEET_TILE), "one picture of each"
+    assert sheet.shape[:2] == (contact_sheet.SHEET_TILE, 2 * contact_sheet.SHEET_TILE), "one picture of each"
     assert sheet.std() > 20
     with pytest.raises(OptionError, match="has no 'colour'"):
         data.column("colour")
 
 
 def test_the_command_takes_yaws_without_degrees(monkeypatch, tmp_path):
-    from holotalk_addon import cli, training_data
+    from holotalk_addon import cli
 
     orders = []
 
@@ -462,23 +458,21 @@ def test_the_command_takes_yaws_without_degrees(monkeypatch, tmp_path):
         orders.append(order)
         return SimpleNamespace(samples=1, people=1, shards=())
 
-    monkeypatch.setattr(training_data, "render_data", render_data)
+    monkeypatch.setattr(pipeline, "render_data", render_data)
     for yaws in (["--yaws"], ["--yaws", "10", "-20"], []):
         cli.main(["render-data", "-o", str(tmp_path), "-n", "1", "--preset", "full", *yaws])
-    assert [order.yaws for order in orders] == [(), (10.0, -20.0), training_data.FULL_YAWS]
+    assert [order.yaws for order in orders] == [(), (10.0, -20.0), FULL_YAWS]
 
 
 def test_the_same_number_is_somebody_else_with_another_seed(session, snapshots):
-    from holotalk_addon import training_data
-
-    session.order = training_data.make_order("holotalk", SEED + 1)
-    other = session.batch(0).arrays
+    session.order = make_order("holotalk", SEED + 1)
+    other = session(0).arrays
     assert not np.array_equal(other["front"], snapshots[0]["front"])
 
 
 def test_the_data_as_a_tensorflow_dataset(shared, tmp_path):
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra 'train')")
-    from holotalk_addon.cae.shards import dataset, open_data
+    from holotalk_addon.learning.shards import dataset, open_data
 
     render(tmp_path, 12)
     data = open_data(tmp_path)
@@ -654,11 +648,9 @@ def test_a_card_of_something_else(cli, tmp_path):
 
 def test_where_blender_is_loaded_no_workers_are_started(shared, tmp_path):
     """They would find another `bpy` in the folders that they inherit, and fail."""
-    from holotalk_addon import training_data
-
     said = []
-    order = training_data.make_order("holotalk", SEED)
-    card = training_data.render_data(order, tmp_path, 5, workers=2, say=said.append)
+    order = make_order("holotalk", SEED)
+    card = pipeline.render_data(order, tmp_path, 5, workers=2, say=said.append)
     assert card.complete
     assert shared == [0]
     assert any("one process" in sentence for sentence in said)
@@ -666,10 +658,10 @@ def test_where_blender_is_loaded_no_workers_are_started(shared, tmp_path):
 
 def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="Dask's distributed is not installed (extra 'data')")
-    from holotalk_addon import farm, training_data
     from holotalk_addon.errors import OptionError
+    from holotalk_addon.learning import farm
 
     monkeypatch.setattr(farm, "PATIENCE_S", 1)
-    order = training_data.make_order("holotalk", SEED)
+    order = make_order("holotalk", SEED)
     with pytest.raises(OptionError, match="No Dask scheduler"):
-        training_data.render_data(order, tmp_path, 5, scheduler="tcp://127.0.0.1:9")
+        pipeline.render_data(order, tmp_path, 5, scheduler="tcp://127.0.0.1:9")

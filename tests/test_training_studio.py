@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from stand_in_head import stand_in_head
 
-from holotalk_addon.head.synthetic import Prop, SyntheticPerson, random_shot
-from holotalk_addon.head.synthetic.attributes import random_attributes
 from holotalk_addon.head.view import level_view
+from holotalk_addon.people import Prop, SyntheticPerson, random_shot
+from holotalk_addon.people.attributes import random_attributes
 
 bpy = pytest.importorskip("bpy")
 
@@ -28,7 +28,7 @@ def board(colour, size, see_through, x):
 
 
 def test_nobody_wears_what_an_earlier_sitter_wore():
-    from holotalk_addon.scene.training_studio import Studio
+    from holotalk_addon.scene.studio import Studio
 
     head = stand_in_head(texture_size=64)
     rng = np.random.default_rng(4)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the photo does not show, by learned networks: Keras trains them, LiteRT runs them.
 
-- :mod:`.network`, :mod:`.training`, :mod:`.conversion`: HOLOTALK's convolutional autoencoder in Keras,
-  its training and its way into a ``.tflite``. Keras and TensorFlow are imported there and nowhere else.
-- :mod:`.shards`: the training data's files, in NumPy alone.
-- :mod:`.snapshots`: the small grey pictures that the autoencoder knows, cut from a photo or drawn from a
-head.
-- :mod:`.holotalk`: the completion ``holotalk``: the autoencoder in LiteRT, its pictures, and how they get on
-  to the head's texture. The add-on imports of this room no more than these last two.
+- :mod:`.learned`: the completion ``cae``, our own network. It is shown a head's sides as :mod:`.stacks`
+  draws them, and what it says of them :mod:`.painting` blends into the textures, so far as the photo's own
+  :mod:`.light` agrees.
+- :mod:`.holotalk`: the completion ``holotalk``, HOLOTALK's autoencoder, with the small grey pictures that it
+  knows (:mod:`.snapshots`).
+- :mod:`.self_check`: whether the finished head looks like the photo.
+- :mod:`.completion_training`, :mod:`.holotalk_training`: both networks in Keras, and how they are trained.
+  The add-on never imports these.
 """

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How our completion network is trained: the sides of fitted heads in, their true sides out.
+"""Our completion network in plain Keras, and how it is trained.
+
+The sides of fitted heads go in, their true sides shall come out.
 
 The loss counts what the photo did not show in full, what it showed less, and the ground a little: mean
 absolute difference, structure (SSIM) and edges. To learn a right side is to learn a left one in the mirror.
@@ -8,20 +10,24 @@ Each time a person is shown, they and the truth are in other colours, by a camer
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
 import cv2
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 from numpy.typing import NDArray
 
-from .network import completion_network
+from ..learning.engine import Samples, Task
 from .stack_data import NOT_JUDGED, SEEN, UNSEEN, StackArrays
-from .stacks import SIDE_YAWS, Sides, facing_left
-from .training import Samples, Task
+from .stacks import CHANNELS, DARKEST, SIDE_YAWS, STACK_SIZE, Sides, facing_left
+
+LEVELS = (24, 48, 96, 144, 192)
+"""Filters of our network at 128, 64, 32, 16 and 8 pixels."""
+MOST_GAIN = 1.0
+"""Natural logarithm: 2.7 times the light and :data:`.stacks.DARKEST`, or that part of them."""
 
 SEEN_COUNTS = 0.25
 """Of what was not seen: how much the network is to care for what the photo shows anyway."""
@@ -35,6 +41,48 @@ _SHEET_PEOPLE = 6
 _TINT, _LIGHT, _TONE = 0.06, 0.10, 0.10
 """Standard deviations, natural logarithm: of each colour's light, of all light, of the exponent after it; on
 top of what :func:`.stack_data.as_photographed` has done to each person once."""
+
+
+def completion_network(levels: Sequence[int] = LEVELS, restrained: bool = True) -> keras.Model:
+    """Our network, freshly initialised: (N, 256, 256, 9) float32 0..1 (see :mod:`.stacks`) to
+    (N, 256, 256, 3) sRGB 0..1 on black, the side as it is.
+
+    A U-Net (Ronneberger et al. 2015) that stops at an eighth of the resolution: for every block of eight by
+    eight pixels it says by how much what mirroring and filling has drawn there is lighter or darker in truth,
+    at most :data:`MOST_GAIN`. So it shades, and the person's own hair and skin stay hair and skin, with all
+    their detail; nearly in their own colours, which painting keeps. It begins with no change at all.
+
+    Args:
+        levels: filters at half the resolution, a quarter, and so on.
+        restrained: False goes on to full resolution and draws all colours freely; to see what that would do.
+    """
+
+    def conv(x: Any, filters: int, name: str, strides: int = 1) -> Any:
+        return layers.Conv2D(filters, 3, strides, padding="same", activation="relu", name=name)(x)
+
+    stack = keras.Input((STACK_SIZE, STACK_SIZE, CHANNELS), name="stack")
+    x = layers.Conv2D(levels[0], 4, 2, padding="same", activation="relu", name="enter")(stack)
+    kept = []
+    for number, filters in enumerate(levels[1:], start=1):
+        x = conv(x, levels[number - 1], f"look_{number}")
+        kept.append(x)
+        x = conv(x, filters, f"shrink_{number}", 2)
+    x = conv(x, levels[-1], "middle_1")
+    x = conv(x, levels[-1], "middle_2")
+    coarsest = 3 if restrained else 1  # the step down whose resolution is reached again
+    for number in reversed(range(coarsest, len(levels))):
+        x = layers.UpSampling2D(2, name=f"enlarge_{number}")(conv(x, levels[number - 1], f"fewer_{number}"))
+        x = layers.Concatenate(name=f"join_{number}")([x, kept[number - 1]])
+        x = conv(x, levels[number - 1], f"draw_{number}")
+    if not restrained:
+        x = layers.UpSampling2D(2, name="enlarge")(x)
+        colour = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="colour")(x)
+        return keras.Model(stack, colour, name="completion")
+    gain = layers.Conv2D(1, 3, padding="same", activation="tanh", kernel_initializer="zeros", name="gain")(x)
+    gain = layers.UpSampling2D(STACK_SIZE // gain.shape[1], interpolation="bilinear", name="smooth")(gain)
+    side, cover = stack[..., :3], stack[..., 7:8]
+    changed = side + (side + DARKEST * cover) * ops.expm1(MOST_GAIN * gain)
+    return keras.Model(stack, ops.clip(changed, 0.0, 1.0), name="completion")
 
 
 @keras.saving.register_keras_serializable(package="holotalk")
@@ -147,7 +195,7 @@ class UnseenStructure(_Unseen):
 
 
 def completion_task(training: StackArrays, held_out: StackArrays, without: Collection[str] = ()) -> Task:
-    """What :func:`.training.train` shall do.
+    """What :func:`..learning.engine.train` shall do.
 
     Args:
         training: what to learn from; colours vary, backs are mirrored at random.

@@ -31,8 +31,8 @@ from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
 from ..head.texture import bake_photo
 from ..head.view import level_view
+from ..learning.shards import SNAPSHOT_SIDE
 from ..progress import Progress, silent
-from .shards import SNAPSHOT_SIDE
 from .snapshots import photo_snapshot, photo_yaw, rounded_yaw, template_snapshot
 
 _LARGE = 512  # pixels to which a side is enlarged before it is projected: the small mask would be eroded away

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..errors import AssetError
 from ..face.networks import Network
 from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPicture
+from ..head.drawing import draw_fitted
 from ..head.fill import mirror_and_fill
 from ..progress import Progress, silent
-from .drawing import draw_fitted
 from .light import light_skin
 from .painting import SidePicture, paint_sides
 from .stacks import CHANNELS, SIDE_YAWS, STACK_SIZE, draw_sides, facing_left, side_views

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
+from ..head.drawing import DrawnPerson
 from ..head.fill import padded
 from ..head.hair_rays import around
 from ..head.head import Hair
@@ -35,7 +36,6 @@ from ..head.raster import barycentric, pixel_centres, rasterize
 from ..head.surface import smoothstep
 from ..head.texture import sample_picture
 from ..head.view import View
-from .drawing import DrawnPerson
 from .light import LitSkin
 from .stacks import DARKEST
 

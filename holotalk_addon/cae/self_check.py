@@ -19,9 +19,9 @@ from ..face.mesh import CROP_PER_BOX, crop_square, level_square, mesh_on_crop
 from ..face.networks import Network
 from ..head.camera import Camera
 from ..head.completion import CompletionInput, HeadTexture
+from ..head.drawing import draw_person
 from ..head.morphable_model import OUTER_EYE_CORNERS
 from ..head.view import View
-from .drawing import draw_person
 
 SIDE = 256
 """Pixels of the compared pictures' side; dlib's own chip has 150."""

@@ -12,20 +12,13 @@ from numpy.typing import NDArray
 
 from ..face import angles_from_rotation
 from ..head.colours import luminance
+from ..head.drawing import draw_head
 from ..head.fitting import HeadFit
-from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
+from ..head.template import template_colours
 from ..head.view import View, level_view
-from .drawing import draw_head
-from .shards import SNAPSHOT_SIDE, SNAPSHOT_YAWS, open_data
+from ..learning.shards import SNAPSHOT_SIDE, SNAPSHOT_YAWS, open_data
 
-_SKIN = (0.78, 0.60, 0.52)
-_LIPS = (0.68, 0.40, 0.39)
-_BROWS = (0.32, 0.24, 0.19)
-_HAIR = (0.24, 0.18, 0.15)
-_MOUTH = (0.30, 0.13, 0.12)
-_EYES, _IRIS = (0.82, 0.80, 0.78), (0.25, 0.18, 0.12)
-_IRIS_RADIUS_M = 0.006
 _LIGHT = np.array([0.0, 0.5, 1.0])
 """Toward the template's light, camera axes."""
 
@@ -37,7 +30,7 @@ class Snapshots:
     person: NDArray[np.int64]
     """(N,) who."""
     yaw: NDArray[np.int16]
-    """(N,) one of :data:`.shards.SNAPSHOT_YAWS`."""
+    """(N,) one of :data:`..learning.shards.SNAPSHOT_YAWS`."""
     front: NDArray[np.uint8]
     """(N, 64, 64) grey."""
     side: NDArray[np.uint8]
@@ -61,7 +54,7 @@ def stacked(front: NDArray[np.uint8], side: NDArray[np.uint8]) -> NDArray[np.flo
 
 
 def rounded_yaw(yaw: float) -> int:
-    """The nearest of :data:`.shards.SNAPSHOT_YAWS` to a turn in degrees, whichever way the head is turned."""
+    """The nearest of :data:`..learning.shards.SNAPSHOT_YAWS` to a turn in degrees, whichever way it is."""
     return int(min(SNAPSHOT_YAWS, key=lambda known: abs(known - abs(yaw))))
 
 
@@ -109,20 +102,6 @@ def photo_yaw(fit: HeadFit) -> float:
     return float(angles_from_rotation(fit.rotation)[0])
 
 
-def template_colours(model: HeadModel) -> NDArray[np.float64]:
-    """(V, 3) sRGB 0..1: the template person is the mean head, plainly painted."""
-    colour = np.tile(np.array(_SKIN), (len(model.mean), 1))
-    plain = (("lips", _LIPS), ("scalp", _HAIR), ("brows", _BROWS), ("mouth_inside", _MOUTH))
-    for region, paint in plain:
-        share = model.region(region)[:, None].astype(np.float64)
-        colour = colour * (1.0 - share) + np.array(paint) * share
-    eyes = model.vertex_parts == PARTS.index("eyes")
-    colour[eyes] = _EYES
-    for pole in model.poles(model.mean):
-        colour[eyes & (np.linalg.norm(model.mean - pole, axis=1) < _IRIS_RADIUS_M)] = _IRIS
-    return colour
-
-
 def template_snapshot(model: HeadModel, yaw: float) -> NDArray[np.uint8]:
     """(64, 64) grey: the template person turned by ``yaw`` degrees, under one soft light."""
     view = level_view(yaw, SNAPSHOT_SIDE)
@@ -134,7 +113,7 @@ def template_snapshot(model: HeadModel, yaw: float) -> NDArray[np.uint8]:
 
 
 def template_sides(model: HeadModel) -> NDArray[np.uint8]:
-    """(5, 64, 64) grey: the template person's sides for :data:`.shards.SNAPSHOT_YAWS`, at yaw - 90."""
+    """(5, 64, 64) grey: the template's sides for :data:`..learning.shards.SNAPSHOT_YAWS`, at yaw - 90."""
     return np.stack([template_snapshot(model, yaw - 90.0) for yaw in SNAPSHOT_YAWS])
 
 

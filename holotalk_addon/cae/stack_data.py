@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..head.completion import CompletionInput
+from ..head.drawing import draw_person
 from ..head.fill import mirror_and_fill
 from ..head.view import level_view
-from .drawing import draw_person
-from .judging import TruePerson, laid, laid_hair, lay_on
-from .shards import read_arrays, write_arrays
+from ..learning.judging import TruePerson, laid, laid_hair, lay_on
+from ..learning.shards import read_arrays, write_arrays
 from .stacks import SIDE_YAWS, STACK_SIZE, draw_sides
 
 NOT_JUDGED, SEEN, UNSEEN = 0, 1, 2

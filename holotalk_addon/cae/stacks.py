@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head.completion import CompletionInput, HeadTexture
+from ..head.drawing import DrawnPerson
 from ..head.view import View, level_view
-from .drawing import DrawnPerson
 
 SIDE_YAWS = {"left": -90.0, "right": 90.0, "back": 180.0}
 """Degrees that the head is turned by in the picture of each side."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .levelling import Levelled, levelled
     from .mask import person_mask
     from .mesh import mesh_on_crop
-    from .networks import FaceModels, Network
+    from .models import FaceModels
+    from .networks import Network
     from .parsing import Parsing, ParsingNetwork
     from .photo import Photo, photo_from_pixels, read_photo
     from .pose import angles_from_rotation, pose_six_points, rotation_from_angles
@@ -54,7 +55,7 @@ __all__ = [
 _HOMES = {
     "Face": "find",
     "FaceDescriptor": "descriptor",
-    "FaceModels": "networks",
+    "FaceModels": "models",
     "Levelled": "levelling",
     "Network": "networks",
     "Parsing": "parsing",

@@ -34,7 +34,8 @@ from .mesh import (
     mesh_on_crop,
     share_outside,
 )
-from .networks import FaceModels, Network
+from .models import FaceModels
+from .networks import Network
 
 SMALLEST_TILE = 160
 """Pixels: a face of 16 px in it is 19 of the full-range network's 192."""

@@ -13,7 +13,7 @@ from ..errors import FaceError
 from ..progress import Progress, silent
 from .detection import Detection, detect
 from .landmarks68 import landmarks68
-from .networks import FaceModels
+from .models import FaceModels
 from .photo import Photo
 from .pose import angles_from_rotation, level_yaw, mesh_rotation, tilt
 from .quality import face_warnings

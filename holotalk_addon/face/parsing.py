@@ -2,7 +2,7 @@
 """What each pixel around a face shows: this person's skin, hair, headwear, clothes, or something before them.
 
 A small network of ours (U-Net, Ronneberger et al. 2015) that has seen nothing but rendered people
-(:mod:`..cae.parsing_training`; Wood et al. 2021, "Fake it till you make it": parsers so trained read real
+(``learning.parsing_training``; Wood et al. 2021, "Fake it till you make it": parsers so trained read real
 photos). It is told where the picture ends and where the face is, so that it does not take the person beside
 them, their hands or their hair for this one.
 """

@@ -23,9 +23,9 @@ from ..progress import Progress, silent
 from .colours import luminance
 from .completion import CompletionInput, HeadTexture
 from .eyes import complete_eyes, lash_alpha
-from .hair import hair_colour, hair_grain, where_hair
 from .head import PARTS
 from .morphable_model import HeadModel
+from .scalp_paint import hair_colour, hair_grain, where_hair
 from .surface import membrane, smoothstep
 from .texture import BakedPhoto, bake_photo
 

@@ -20,8 +20,8 @@ from ..progress import Progress, silent
 from .completion import CompletionInput, GrownHair
 from .fill import padded
 from .hair_mask import HairMask, hair_mask
-from .hair_paint import hair_texture
 from .hair_rays import DOME_ROWS, Rays, around, make_rays
+from .hair_texture import hair_texture
 from .head import PARTS, Hair
 from .surface import membrane, smoothstep
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The morphable model of the head: mean, identity, expressions, and what is known of its surface.
 
-The file is made once by :mod:`.compile_model` from the pinned assets. Head axes, metres (see the
+The file is made once by :mod:`..people.compile_model` from the pinned assets. Head axes, metres (see the
 package's documentation for the axis conventions).
 """
 

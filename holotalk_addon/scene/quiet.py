@@ -3,56 +3,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from typing import BinaryIO, cast
+from contextlib import AbstractContextManager
 
-HARMLESS = b"EGL_BAD_MATCH"
+from ..silence import ERR, OUT, silenced
+
+HARMLESS = ("EGL_BAD_MATCH",)
 """Mesa says so thrice when Blender makes its first offscreen context, and all goes well."""
 
 
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Blender writes through C's stdio, which keeps lines back when its output is no terminal; what
-    # it kept would come out after the redirection has ended.
-    ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
-
-
-@contextlib.contextmanager
-def _diverted(descriptor: int) -> Iterator[BinaryIO]:
-    """A standard stream goes to a file that is thrown away; yields the file."""
-    with tempfile.TemporaryFile() as unbuffered:
-        sink = cast(BinaryIO, unbuffered)
-        _flush()
-        try:
-            kept = os.dup(descriptor)
-        except OSError:  # a windowed program may have no such stream: nothing to divert
-            yield sink
-            return
-        try:
-            os.dup2(sink.fileno(), descriptor)
-            try:
-                yield sink
-            finally:
-                _flush()
-                os.dup2(kept, descriptor)
-        finally:
-            os.close(kept)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """Standard output is silent; standard error (progress bars, errors) stays.
 
     Blender reports errors as exceptions of its operators, so nothing that matters is lost.
     """
-    with _diverted(1):
-        yield
+    return silenced(OUT)
 
 
 def wake_gpu() -> None:
@@ -69,15 +33,8 @@ def wake_gpu() -> None:
     try:
         gpu.platform.renderer_get()
     except SystemError:
-        said = b""
-        with quiet(), _diverted(2) as errors:
+        with quiet(), silenced(ERR, HARMLESS):
             _render_nothing()
-            _flush()
-            errors.seek(0)
-            said = errors.read()
-        for line in said.decode("utf-8", "replace").splitlines():
-            if HARMLESS.decode() not in line:
-                print(line, file=sys.stderr)
 
 
 def _render_nothing() -> None:

@@ -267,7 +267,7 @@ class HOLOTALK_OT_render_behind(JobOperator, bpy.types.Operator):
 
 def render_job(output: Path) -> Job:
     """A render of the open file's hologram to a ``.mp4`` or ``.png``; it tells the seconds a video takes."""
-    from ..scene.background import BackgroundRender
+    from ..scene.second_blender import BackgroundRender
 
     return BackgroundRender(output, scratch_folder())
 

@@ -31,13 +31,13 @@ class HOLOTALK_OT_render_data(JobOperator, bpy.types.Operator):
 
     def start(self, context: Any) -> Job:
         """Make the job."""
-        from ..scene.background import SecondBlender
+        from ..scene.second_blender import SecondBlender
 
         settings = current_settings(context)
         if not settings.data_folder:
             raise OptionError("The training data has no folder yet: choose one.")
         return SecondBlender(
-            "training_data:render_for_panel",
+            "pipeline:render_data_for_panel",
             settings.data_preset.lower(),
             bpy.path.abspath(settings.data_folder),
             settings.data_samples,

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house's rules that imports tell of: rooms in order, no circles, Blender in two rooms alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "holotalk_addon"
+ROOMS = (
+    "face",
+    "head",
+    "wardrobe",
+    "people",
+    "learning",
+    "cae",
+    "performance",
+    "rgbd",
+    "hologram",
+    "scene",
+    "live",
+    "ui",
+)
+"""In the order in which data flows: a room imports from rooms before it alone."""
+GROUND = {"errors", "progress", "outputs", "assets", "silence", ""}
+"""Modules at the root that every room may import; "" is the package, for its version."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+NAMES = {path: path.relative_to(PACKAGE).as_posix() for path in MODULES}
+
+
+def dotted(path: Path) -> str:
+    """The module's name in the package: "" is the package itself."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+
+
+KNOWN = {dotted(path) for path in MODULES}
+
+
+def imports(path: Path, top_alone: bool = False) -> Iterator[str]:
+    """What a module imports: ours by the name in the package, with a leading dot; others as they are."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = dotted(path).split(".") if path.name == "__init__.py" else dotted(path).split(".")[:-1]
+    package = [part for part in package if part]
+    nodes = tree.body if top_alone else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                whole = ".".join([*base, alias.name])
+                yield "." + (whole if whole in KNOWN else ".".join(base))
+
+
+def room_of(name: str) -> str:
+    """The room of a module's name in the package; a module at the root is its own."""
+    return name.split(".", maxsplit=1)[0]
+
+
+def test_a_room_imports_from_rooms_before_it():
+    """What is at the package's root ties the rooms: ``ui`` alone may reach for it."""
+    wrong = {}
+    for path in MODULES:
+        own = room_of(dotted(path))
+        if own in ROOMS:
+            allowed = {*ROOMS[: ROOMS.index(own) + 1], *GROUND, *(["pipeline"] if own == "ui" else [])}
+            found = {
+                name for name in imports(path) if name.startswith(".") and room_of(name[1:]) not in allowed
+            }
+            wrong |= {NAMES[path]: found} if found else {}
+    assert not wrong
+
+
+def test_there_is_no_other_room():
+    there = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert there <= set(ROOMS)
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *GROUND - {""}, "pipeline", "cli"}
+
+
+def test_no_circle():
+    """Not even by imports inside functions, nor by those for types alone."""
+    graph = {
+        dotted(path): sorted(name[1:] for name in imports(path) if name.startswith(".")) for path in MODULES
+    }
+    done: set[str] = set()
+    way: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in done or not name:
+            return
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        way.append(name)
+        for other in graph.get(name, ()):
+            visit(other)
+        way.pop()
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name)
+
+
+def test_blender_in_scene_and_ui_alone():
+    blender = {"bpy", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "bpy_extras", "aud"}
+    using = {path: {name.partition(".")[0] for name in imports(path)} & blender for path in MODULES}
+    assert {room_of(dotted(path)) for path, found in using.items() if found} == {"scene", "ui"}
+
+
+def test_keras_where_networks_are_trained_alone():
+    keras = {"keras", "tensorflow", "torch", "jax"}
+    using = [path for path in MODULES if {name.partition(".")[0] for name in imports(path)} & keras]
+    assert using
+    assert not [
+        NAMES[path]
+        for path in using
+        if room_of(dotted(path)) != "learning" and not path.stem.endswith("_training")
+    ]
+
+
+def test_enabling_imports_nothing_heavy():
+    """At the top of the package there is nothing but what Blender needs to register it."""
+    assert set(imports(PACKAGE / "__init__.py", top_alone=True)) <= {"__future__"}
