@@ -50,8 +50,9 @@ from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
-from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, triangulate
+from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel
 from holotalk_addon.head.raster import rasterize
+from holotalk_addon.head.surface import triangulate
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.shards import TrainingData
 from holotalk_addon.outputs import make_folder, replacing
@@ -308,7 +309,7 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     head = cover(posed, person.head.polygons[person.head.polygon_parts != PARTS.index("lashes")])
     whole, hair = head, person.head.hair
     if hair is not None:
-        uv = hair.polygon_uvs[:, :3].mean(axis=1)
+        uv = hair.uvs[:, :3].mean(axis=1)
         rows, columns = hair.texture.shape[:2]
         row, column = ((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns
         whole = head | cover(hair.vertices, hair.polygons[hair.texture[row, column, 3] > 127])

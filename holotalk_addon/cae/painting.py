@@ -31,9 +31,9 @@ from ..head.drawing import DrawnPerson
 from ..head.fill import padded
 from ..head.hair_rays import around
 from ..head.head import Hair
-from ..head.morphable_model import corner_uvs, triangulate, vertex_normals
+from ..head.membrane import smoothstep
 from ..head.raster import barycentric, pixel_centres, rasterize
-from ..head.surface import smoothstep
+from ..head.surface import vertex_normals
 from ..head.texture import sample_picture
 from ..head.view import View
 from .light import LitSkin
@@ -194,14 +194,13 @@ def _on_hair(
 ) -> NDArray[np.uint8]:
     """(H, W, 4) the hair's texture."""
     rows, columns = hair.texture.shape[:2]
-    triangles, polygon = triangulate(hair.polygons)
-    uvs = corner_uvs(hair.polygon_uvs, polygon).astype(np.float64)
+    uvs = hair.triangle_uvs.astype(np.float64)
     xy = np.stack([uvs[..., 0] * columns, (1.0 - uvs[..., 1]) * rows], axis=-1)
     texel, triangle, centre = pixel_centres(rasterize(xy, None, columns + _MARGIN, rows))
     weights = barycentric(xy, triangle, centre)
-    corners = triangles[triangle]
+    corners = hair.triangles[triangle]
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
-    vertex_normal = vertex_normals(hair.vertices, triangles)
+    vertex_normal = vertex_normals(hair.vertices, hair.triangles)
     normals = np.einsum("nc,ncd->nd", weights, vertex_normal[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
     found = np.zeros((rows, columns, 2), dtype=np.float32)

@@ -18,8 +18,8 @@ from .completion import CompletionInput
 from .fill import padded
 from .hair_mask import SIDE, HairMask
 from .hair_rays import Rays, around
+from .membrane import smoothstep
 from .raster import rasterize
-from .surface import smoothstep
 from .texture import sample_picture
 
 _ROWS, _COLUMNS = 512, 1024

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from ..progress import Progress, silent
 from .fitting import HeadFit
 from .head import PARTS
+from .membrane import smoothstep
 from .morphable_model import HeadModel
 from .mouth import off_the_lips, teeth_seen
 from .raster import barycentric, pixel_centres, rasterize
-from .surface import smoothstep
 
 DEFAULT_SIZE = 2048
 

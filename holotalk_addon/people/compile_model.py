@@ -19,13 +19,9 @@ from ..face import mesh as face_mesh
 from ..face.networks import Network
 from ..head.base_mesh import BaseMesh
 from ..head.head import PARTS
-from ..head.morphable_model import (
-    PUPIL_DISTANCE_M,
-    HeadModel,
-    save_model,
-    triangulate,
-)
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
+from ..head.morphable_model import PUPIL_DISTANCE_M, HeadModel, save_model
+from ..head.surface import triangulate
 from ..head.uv_layout import lay_out
 from ..progress import Progress, silent
 from .compile_points import (
@@ -49,7 +45,8 @@ _SOURCES = (
     "compile_model.py", "compile_points.py", "compile_regions.py", "compile_statistics.py",
     "attributes.py", "identity_targets.py", "rendered_people.py",
     "../head/base_mesh.py", "../head/camera.py", "../head/head.py", "../head/landmark_errors.py",
-    "../head/morphable_model.py", "../head/raster.py", "../head/surface.py", "../head/uv_layout.py",
+    "../head/membrane.py", "../head/morphable_model.py", "../head/raster.py", "../head/surface.py",
+    "../head/uv_layout.py",
     "../face/mesh.py", "../face/networks.py", "../face/pose.py",
 )  # fmt: skip
 _SEED = 20_2611

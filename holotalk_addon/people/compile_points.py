@@ -17,11 +17,9 @@ from ..face import mesh as face_mesh
 from ..face.networks import Network
 from ..face.pose import mesh_rotation
 from ..head.landmark_errors import eye_distance, measure_errors, upright
-from ..head.morphable_model import (
-    HeadModel,
-    vertex_normals,
-)
+from ..head.morphable_model import HeadModel
 from ..head.raster import barycentric, rasterize
+from ..head.surface import vertex_normals
 from ..progress import Progress
 from .rendered_people import (
     CAMERA,

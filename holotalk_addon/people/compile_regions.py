@@ -11,11 +11,9 @@ from PIL import Image
 
 from ..head.base_mesh import Bust
 from ..head.head import PARTS
-from ..head.morphable_model import (
-    REGIONS,
-    vertex_normals,
-)
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
+from ..head.morphable_model import REGIONS
+from ..head.surface import vertex_normals
 
 _BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 """The points of the face mesh along the upper and lower edge of the brows."""

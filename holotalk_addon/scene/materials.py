@@ -59,7 +59,7 @@ def image_pixels(image: Any) -> NDArray[np.uint8]:
 
 def make_materials(head: Head, image: Any) -> list[Any]:
     """One material for each of :data:`PARTS`, in that order."""
-    soft = bool((head.texture[..., 3] < 255).any())
+    soft = head.has_alpha
     return [
         _hologram_material(
             f"HoloTalk {name.capitalize()}", image, closed=part != LASHES, see_through=soft and part == LASHES

@@ -327,23 +327,22 @@ class _HeadStand:
 
     def seat(self, head: Head) -> None:
         """Make the object this person's head, as posed."""
-        posed = head.posed_vertices()
         if self._polygons is None or not np.array_equal(self._polygons, head.polygons):
-            self._build(head, posed)
+            self._build(head)
             self._polygons = head.polygons
         else:
-            self._mesh.vertices.foreach_set("co", to_blender(posed).ravel())
+            self._mesh.vertices.foreach_set("co", to_blender(head.posed_vertices()).ravel())
             self._mesh.update()
         image = self._picture.paint(head.texture)
         for material in self._materials:
             material.node_tree.nodes["Texture"].image = image
 
-    def _build(self, head: Head, posed: NDArray[np.float32]) -> None:
+    def _build(self, head: Head) -> None:
         fade = head.fade[np.maximum(head.polygons, 0)]
         used = head.polygons >= 0
         shown = ((fade > 0) & used).any(axis=1)
         slots = np.where(((fade < 1) & used).any(axis=1), _SLOTS.index(FADING), head.polygon_parts)[shown]
-        fill_mesh(self._mesh, posed, head.polygons[shown], head.polygon_uvs[shown])
+        fill_mesh(self._mesh, head.posed().only(shown))
         self._mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
         fade_attribute = self._mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
         fade_attribute.data.foreach_set("value", np.ascontiguousarray(head.fade, dtype=np.float32))
@@ -374,7 +373,7 @@ class PropStand:
         material = self._materials[prop.see_through]
         material.node_tree.nodes["Texture"].image = self._picture.paint(prop.texture)
         material.node_tree.nodes["Lit"].inputs["Roughness"].default_value = float(prop.roughness)
-        fill_mesh(self._mesh, prop.vertices, prop.polygons, prop.uvs)
+        fill_mesh(self._mesh, prop)
         if prop.normals is not None:
             self._mesh.normals_split_custom_set_from_vertices(to_blender(prop.normals))
         self._mesh.materials.clear()
