@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PhotoError
+from ..head.camera import Camera
 from ..hologram.layout import PyramidLayout
 from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from ..hologram.solid import (
@@ -50,7 +51,7 @@ from .pyramid_materials import (
     surface_material,
     table_material,
 )
-from .rig import SENSOR_WIDTH
+from .view_camera import set_lens
 
 PICTURE_SIZE = (960, 640)
 EEVEE_SAMPLES = 16
@@ -250,11 +251,8 @@ def _seat_viewer(scene: Any, layout: PyramidLayout, device: Device, sheets: NDAr
     away = corners @ (-np.sin(turn), np.cos(turn), 0.0) + distance
     seen = np.column_stack([right, corners[:, 2] - eye]) / away[:, None]
     middle, extent = (seen.max(0) + seen.min(0)) / 2, np.ptp(seen, axis=0)
-    aspect = PICTURE_SIZE[0] / PICTURE_SIZE[1]
-    width = max(extent[0], extent[1] * aspect) / VIEW_FILL
-    data = camera.data
-    data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_WIDTH
-    data.lens = SENSOR_WIDTH / width
-    data.shift_x, data.shift_y = middle / width
-    data.clip_start, data.clip_end = 0.01 * distance, 100.0 * distance
+    width, height = PICTURE_SIZE
+    focal = VIEW_FILL * min(width / extent[0], height / extent[1])
+    pinhole = Camera(focal, width / 2 - focal * middle[0], height / 2 + focal * middle[1])
+    set_lens(camera.data, pinhole, PICTURE_SIZE, (0.01 * distance, 100.0 * distance))
     scene.camera = camera
