@@ -32,7 +32,7 @@ from ..head.fill import padded
 from ..head.hair_rays import around
 from ..head.head import Hair
 from ..head.membrane import smoothstep
-from ..head.raster import barycentric, pixel_centres, rasterize
+from ..head.raster import DepthMap, barycentric, pixel_centres, rasterize
 from ..head.surface import vertex_normals
 from ..head.texture import sample_picture
 from ..head.view import View
@@ -109,7 +109,7 @@ class _Change:
         if hair is not None:
             solid = hair.rgba()[:, 3] > 0.5
             depth[hair.sample[solid]] = -side.view.to_camera(hair.points[solid])[:, 2]
-        self._depth = depth.reshape(fine, fine)
+        self._map = DepthMap(depth.reshape(fine, fine), scale=fine / self._view.size)
 
     def at(
         self, points: NDArray[np.floating], normals: NDArray[np.floating]
@@ -123,9 +123,7 @@ class _Change:
         length = np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
         facing = np.einsum("nd,nd->n", normals @ self._view.rotation.T, toward) / length
         weight = smoothstep((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM))
-        fine = self._depth.shape[0]
-        cell = np.clip((place * (fine / self._view.size)).astype(np.intp), 0, fine - 1)
-        hidden = -camera[:, 2] > self._depth[cell[:, 1], cell[:, 0]] + _TOLERANCE_M
+        hidden = self._map.hides(place, -camera[:, 2], _TOLERANCE_M)
         change = sample_picture(self._change, place, cv2.BORDER_REPLICATE)
         return change, np.where(hidden, 0.0, weight).astype(np.float32)
 

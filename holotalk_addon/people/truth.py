@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..face import angles_from_rotation, landmarks68_from_mesh
 from ..head.head import PARTS, Head
 from ..head.morphable_model import REGIONS, HeadModel
-from ..head.raster import barycentric, covered
+from ..head.raster import DepthMap, barycentric, covered
 from ..head.surface import Surface, vertex_normals
 from ..head.view import View
 
@@ -160,10 +160,8 @@ def landmarks_in(model: HeadModel, posed: NDArray[np.floating], view: View, dept
     xy = view.camera.project(points)
     # The 68 are read off the mesh in pixels and depth, as from a photo.
     mesh = np.concatenate([xy, -points[:, 2:] * view.camera.focal / -view.translation[2]], axis=1)
-    column, row = np.floor(xy).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < view.size) & (row < view.size)
-    nearest = depth[np.clip(row, 0, view.size - 1), np.clip(column, 0, view.size - 1)]
-    seen = inside & (-points[:, 2] <= nearest + SEEN_TOLERANCE_M)
+    inside = ((xy >= 0) & (xy < view.size)).all(axis=1)
+    seen = inside & ~DepthMap(depth).hides(xy, -points[:, 2], SEEN_TOLERANCE_M)
     # A point on the far side of the outline may project on to the ground: it faces away.
     normal = model.normals(posed) @ view.rotation.T
     facing = np.einsum("lc,lcd->ld", model.landmarks468_weights, normal[model.landmarks468])
