@@ -243,12 +243,12 @@ def test_hair_covers_the_scalp_and_not_the_face(model, shop, style):
         random_attributes(np.random.default_rng(3)), hair_style=style, hair_length=(low + high) / 2,
         headwear="none", hair_line=0.0, curl=0.9 if style in ("curly", "afro") else 0.2, sex=0.2,
     )  # fmt: skip
-    warp = shop.cage.bend(np.zeros_like(model.mean))
-    props, density = style_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
+    warp = shop.room.cage.bend(np.zeros_like(model.mean))
+    props, density = style_hair(shop.room, asked, model.mean, warp, np.random.default_rng(4))
     assert props
     vertices = np.concatenate([p.vertices for p in props])
     around_head = vertices[vertices[:, 1] > -0.12].astype(np.float64)
-    assert np.quantile(shop.space.distance(around_head), 0.02) > -0.004
+    assert np.quantile(shop.room.space.distance(around_head), 0.02) > -0.004
     grown = density > 0.8
     assert grown.sum() > 60
     assert density[model.region("lips") > 0.5].max() == 0
@@ -292,12 +292,12 @@ def test_a_receding_hair_line_bares_the_forehead(shop):
 
 
 def test_longer_hair_hangs_lower(model, shop):
-    warp = shop.cage.bend(np.zeros_like(model.mean))
+    warp = shop.room.cage.bend(np.zeros_like(model.mean))
 
     def lowest(style, length):
         asked = replace(random_attributes(np.random.default_rng(3)), hair_style=style, hair_length=length,
                         headwear="none")  # fmt: skip
-        props, _ = style_hair(shop, asked, model.mean, warp, np.random.default_rng(4))
+        props, _ = style_hair(shop.room, asked, model.mean, warp, np.random.default_rng(4))
         return np.quantile(np.concatenate([p.vertices for p in props])[:, 1], 0.01)
 
     assert lowest("bob", 0.19) > lowest("medium", 0.28) + 0.03
@@ -348,9 +348,9 @@ def test_stubble_is_painted(shop, model, person_with):
 def test_hats_lie_outside_the_head_and_over_the_hair(shop, person_with, headwear):
     person = person_with(headwear=headwear, hair_style="short", hair_length=0.04, age=30.0)
     hat = prop(person, "hat")
-    on_mean = hat.vertices - shop.cage.bend(person.head.vertices - shop.model.mean).at(hat.vertices)
+    on_mean = hat.vertices - shop.room.cage.bend(person.head.vertices - shop.model.mean).at(hat.vertices)
     around_head = on_mean[on_mean[:, 1] > -0.09].astype(np.float64)
-    assert np.quantile(shop.space.distance(around_head), 0.02) > -0.004
+    assert np.quantile(shop.room.space.distance(around_head), 0.02) > -0.004
     # The eyes can see.
     poles = shop.model.poles(person.head.posed_vertices())
     near = (np.abs(hat.vertices[:, None] - poles[None]) < [0.012, 0.008, 1.0]).all(axis=2).any(axis=1)
