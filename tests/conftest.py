@@ -78,6 +78,39 @@ def cli():
     return run
 
 
+@pytest.fixture
+def demo():
+    """The path of the demo portrait."""
+    from holotalk_addon import assets
+
+    return assets.demo_portrait()
+
+
+@pytest.fixture
+def holotalk(monkeypatch, tools, capfd):
+    """Run the command in this process: (exit status, standard output, standard error)."""
+    from holotalk_addon import pipeline
+    from holotalk_addon.cli import main
+
+    monkeypatch.setattr(pipeline, "load_tools", lambda: tools)
+    # A small texture is soon painted; the real size is seen where the command runs as a process.
+    monkeypatch.setattr("holotalk_addon.head.texture.DEFAULT_SIZE", 512)
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        output, error = capfd.readouterr()
+        # Blender's chatter goes through sys.stdout, which pytest has put in another place than the
+        # descriptor that the command silences: the tests with a real process show that it is silent.
+        lines = [line for line in output.splitlines(keepends=True) if not line.lower().startswith("info")]
+        return status, "".join(lines), error
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def npm(tmp_path_factory):
     """``npm(PACKAGE, ...)`` installs packages of npm's and returns the folder that ``node_modules`` is in."""

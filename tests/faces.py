@@ -14,6 +14,18 @@ from holotalk_addon import assets, pipeline
 from holotalk_addon.face import Face, FaceModels, Photo, find_faces, photo_from_pixels, read_photo
 from holotalk_addon.face.parsing import Parsing, ParsingNetwork
 
+PORTRAITS = (
+    "carell.jpg",
+    "connelly.jpg",
+    "lawrence.jpg",
+    "justin.png",
+    "sample_2.jpg",
+    "sample_3.jpg",
+    "sample_4.jpg",
+    "takeo.ppm",
+    *(f"stock-emotions-a-{k}.jpg" for k in range(1, 9)),
+)
+
 
 def photo_path(name: str) -> Path:
     """A portrait by file name; skips the test where there is no such collection."""

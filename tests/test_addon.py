@@ -2,26 +2,21 @@
 """The add-on's operators and settings on a real photo, in Blender's Python module: what its buttons do."""
 
 import difflib
-import errno
 import json
 import re
-import stat
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
+from addon_parts import SIZE, ours, state, wait_for
 from blend_dump import dump
 from PIL import Image
 
-import holotalk_addon
-from holotalk_addon import assets, pipeline
+from holotalk_addon import pipeline
 from holotalk_addon.cae.stacks import STACK_SIZE
-from holotalk_addon.errors import AssetError, HoloTalkError
 from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
@@ -29,97 +24,12 @@ from holotalk_addon.scene import hologram_scene
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
 from holotalk_addon.scene.own import SIDES_ROLE, own_sides, role_of
-from holotalk_addon.scene.second_blender import BackgroundRender, SecondBlender
-from holotalk_addon.ui import jobs, session, viewport
+from holotalk_addon.scene.second_blender import BackgroundRender
 from holotalk_addon.ui.settings import HOLOTALK_PG_settings, layout_of
 
+pytest_plugins = ["addon_session"]
+
 ROOT = Path(__file__).parents[1]
-SIZE = 320
-
-
-@pytest.fixture(scope="module")
-def addon():
-    """The add-on, enabled."""
-    holotalk_addon.register()
-    yield holotalk_addon
-    holotalk_addon.unregister()
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory):
-    """A copy of the demo portrait in a folder of its own."""
-    path = tmp_path_factory.mktemp("photo") / "portrait.png"
-    path.write_bytes(assets.demo_portrait().read_bytes())
-    return path
-
-
-@pytest.fixture(scope="module")
-def users_file(addon, tmp_path_factory):
-    """A .blend of somebody's: objects, cameras, render settings, a sequencer edit, names like ours."""
-    bpy.ops.wm.read_factory_settings()
-    scene = bpy.context.scene
-    scene.name = "Shot 12"
-    scene.render.resolution_x, scene.render.fps, scene.render.filepath = 1234, 30, "//mine_"
-    scene.render.engine = "CYCLES"
-    scene.frame_start, scene.frame_end = 7, 77
-    scene["note"] = "mine"
-    for name in ("Hologram", "HoloTalk"):
-        bpy.data.scenes.new(name)
-    for name in ("HoloTalk Head", "HoloTalk Turntable", "HoloTalk Front"):
-        mesh = bpy.data.meshes.new(name)
-        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-        obj = bpy.data.objects.new(name, mesh)
-        obj.location = (1, 2, 3)
-        obj.keyframe_insert("location", frame=3)
-        scene.collection.objects.link(obj)
-        bpy.data.materials.new("HoloTalk Skin")
-    collection = bpy.data.collections.new("HoloTalk")
-    scene.collection.children.link(collection)
-    bpy.data.worlds.new("HoloTalk Black").color = (1, 0, 0)
-    editor = scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    strips.new_scene(name="Front", scene=bpy.data.scenes["Hologram"], channel=2, frame_start=1)
-    path = tmp_path_factory.mktemp("blend") / "mine.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path))
-    return path
-
-
-@pytest.fixture(scope="module")
-def generated(users_file, photo, tmp_path_factory):
-    """The user's file with a hologram in it, saved; and the dumps of before and after."""
-    bpy.ops.wm.open_mainfile(filepath=str(users_file))
-    before = dump()
-    assert bpy.ops.holotalk.open_photo(filepath=str(photo)) == {"FINISHED"}
-    settings = bpy.context.scene.holotalk
-    settings.size_preset, settings.size = "CUSTOM", SIZE
-    settings.motion, settings.seconds, settings.fps = "TURNTABLE", 1.0, 8
-    settings.engine = "WORKBENCH"
-    assert bpy.ops.holotalk.generate() == {"FINISHED"}
-    path = tmp_path_factory.mktemp("generated") / "hologram.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path))
-    return path, before, dump()
-
-
-@pytest.fixture
-def hologram(generated):
-    """The file with the hologram, just opened; returns the settings."""
-    bpy.ops.wm.open_mainfile(filepath=str(generated[0]))
-    return bpy.data.scenes[find_hologram().hologram].holotalk
-
-
-def state():
-    return bpy.context.window_manager.holotalk
-
-
-def ours():
-    """How many blocks of each role there are."""
-    counts = {}
-    for kind in ("scenes", "objects", "meshes", "cameras", "materials", "images", "actions", "collections"):
-        for block in getattr(bpy.data, kind):
-            if role_of(block):
-                key = f"{kind} {role_of(block)}"
-                counts[key] = counts.get(key, 0) + 1
-    return counts
 
 
 # --- being enabled and disabled -----------------------------------------------------------------------
@@ -391,7 +301,7 @@ def test_what_was_painted_on_the_head_is_in_the_second_blenders_copy(hologram, s
     hologram.motion = "STILL"
     render = BackgroundRender(tmp_path / "red.png", tmp_path)
     render.begin()
-    _wait(render, lambda: False)
+    wait_for(render, lambda: False)
     render.result()
     picture = np.asarray(Image.open(tmp_path / "red.png").convert("RGB")).reshape(-1, 3)
     assert picture[:, 0].max() > 200
@@ -464,121 +374,6 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
     fresh = np.asarray(Image.open(tmp_path / "built.png").convert("RGB")).astype(int)
     assert changed.max() > 100
     assert np.abs(changed - fresh).max() <= 1
-
-
-# --- preview and video --------------------------------------------------------------------------------
-
-
-def test_a_reopened_file_previews_and_renders(hologram, tmp_path):
-    scenes = {scene.name: scene.render.filepath for scene in bpy.data.scenes}
-    assert bpy.ops.holotalk.preview_frame() == {"FINISHED"}
-    with Image.open(state().preview) as picture:
-        assert picture.size == (SIZE, SIZE)
-        assert np.asarray(picture).max() > 100
-    assert 0 < state().estimate < 600
-    video = tmp_path / "made here.mp4"
-    assert bpy.ops.holotalk.render_video(filepath=str(video)) == {"FINISHED"}
-    assert hologram.video == str(video)
-    assert video.read_bytes()[4:8] == b"ftyp"
-    import cv2
-
-    film = cv2.VideoCapture(str(video))
-    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 8
-    assert film.read()[1].shape == (SIZE, SIZE, 3)
-    assert {scene.name: scene.render.filepath for scene in bpy.data.scenes} == scenes
-
-
-@pytest.fixture
-def second_blender(tmp_path):
-    """A program that takes Blender's arguments and does what they say with Blender's module: here there is no
-    Blender to start. The window's test starts the real one."""
-    script = tmp_path / "second_blender.py"
-    script.write_text(
-        "import sys\nimport bpy\n"
-        "arguments = sys.argv[1:]\n"
-        "addons = arguments.index('--addons')\n"
-        "assert arguments[0] == '--background' and addons in (1, 2)\n"
-        "addons == 1 or bpy.ops.wm.open_mainfile(filepath=arguments[1])\n"
-        "__import__(arguments[addons + 1]).register()\n"
-        "exec(arguments[arguments.index('--python-expr') + 1])\n"
-    )
-    program = tmp_path / "blender"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "{script}" "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    kept = bpy.app.binary_path
-    bpy.app.binary_path = str(program)
-    yield program
-    bpy.app.binary_path = kept
-
-
-def test_training_data_needs_a_folder(empty):
-    _fails(bpy.ops.holotalk.render_data, "folder")
-
-
-def _wait(render, until, seconds=120):
-    ends = time.monotonic() + seconds
-    while not until() and not render.done:
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
-def test_a_second_blender_renders_and_tells_how_far_it_is(hologram, second_blender, tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    video = tmp_path / "behind.mp4"
-    render = BackgroundRender(video, scratch)
-    render.begin()
-    heard = []
-    _wait(render, lambda: heard.append(render.fraction))
-    assert render.done
-    assert render.result() > 0
-    assert video.read_bytes()[4:8] == b"ftyp"
-    heard = [fraction for fraction in heard if fraction]
-    assert heard == sorted(heard)
-    assert len(set(heard)) > 2
-    assert list(scratch.iterdir()) == []
-
-
-def test_a_stopped_render_leaves_nothing_and_spares_the_former_video(hologram, second_blender, tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    video = tmp_path / "behind.mp4"
-    video.write_bytes(b"the former one")
-    hologram.seconds, hologram.motion = 60.0, "SWAY"
-    render = BackgroundRender(video, scratch)
-    render.begin()
-    _wait(render, lambda: render.fraction > 0)
-    assert not render.done
-    render.cancel()
-    assert render.done
-    assert list(scratch.iterdir()) == []
-    assert video.read_bytes() == b"the former one"
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "scratch", "behind.mp4", "blender", "second_blender.py"
-    }  # fmt: skip
-
-
-def test_what_a_second_blender_refuses_is_said_as_if_it_were_this_one(addon, second_blender, tmp_path):
-    words = ("pipeline:render_data_for_panel", "nothing", str(tmp_path / "data"), 1, 0)
-    job = SecondBlender(*words, scratch=tmp_path)
-    with pytest.raises(HoloTalkError, match="nothing") as refused:
-        job.run()
-    job.begin()
-    _wait(job, lambda: False)
-    with pytest.raises(HoloTalkError, match=re.escape(str(refused.value))):
-        job.result()
-    assert not list(tmp_path.glob("holotalk-*"))
-
-
-def test_a_second_blender_that_fails_says_why(hologram, second_blender, tmp_path):
-    second_blender.write_text("#!/bin/sh\necho the disk is upside down\nexit 3\n")
-    render = BackgroundRender(tmp_path / "behind.mp4", tmp_path)
-    render.begin()
-    _wait(render, lambda: False)
-    with pytest.raises(RuntimeError, match="the disk is upside down"):
-        render.result()
-    assert not (tmp_path / "behind.mp4").exists()
-    assert not list(tmp_path.glob("holotalk-*"))
 
 
 # --- the head -----------------------------------------------------------------------------------------
@@ -664,7 +459,7 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
     assert find_hologram().layout.gap == pytest.approx(0.3)
     render = BackgroundRender(tmp_path / "hair.png", tmp_path)
     render.begin()
-    _wait(render, lambda: False)
+    wait_for(render, lambda: False)
     render.result()
     picture = np.asarray(Image.open(tmp_path / "hair.png").convert("RGB")).astype(int)
     for colour in (LEFT_HAIR, RIGHT_HAIR):
@@ -717,193 +512,3 @@ def test_the_cut_template_has_the_screens_size(hologram, tmp_path):
     assert bpy.ops.holotalk.save_template(filepath=str(tmp_path / "pyramid")) == {"FINISHED"}
     assert "<svg" in (tmp_path / "pyramid.svg").read_text()
     assert "100" in (tmp_path / "pyramid.svg").read_text()
-
-
-# --- what goes wrong ----------------------------------------------------------------------------------
-
-
-def _fails(call, match):
-    with pytest.raises(RuntimeError, match=match):
-        call()
-    assert re.search(match, state().error)
-    assert "Traceback" not in state().error
-    details = Path(state().details).read_text()
-    assert bpy.app.version_string in details
-    assert holotalk_addon.__version__ in details
-    assert "Traceback" in details
-    assert re.search(r"numpy \d", details)
-
-
-@pytest.fixture
-def empty(addon):
-    hologram_scene.new_file()
-    return bpy.context.scene.holotalk
-
-
-def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
-    broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(broken)), "broken.jpg")
-    _fails(bpy.ops.holotalk.generate, "broken.jpg")
-    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(tmp_path / "none.jpg")), "no file")
-    wall = tmp_path / "wall.png"
-    Image.effect_noise((300, 200), 30).convert("RGB").save(wall)
-    assert bpy.ops.holotalk.open_photo(filepath=str(wall)) == {"FINISHED"}
-    assert "No face" in empty.photo_warnings, "the picture is shown, with a hint"
-    assert empty.photo == str(wall)
-    assert not bpy.ops.holotalk.generate.poll()
-    empty.photo = str(wall)  # set by hand, not looked at yet
-    _fails(bpy.ops.holotalk.generate, "face")
-    assert ours() == {"scenes empty": 1}
-    assert session.current().job is None
-
-
-def test_a_dark_photo_is_brightened_and_the_panel_says_so(empty, photo, tmp_path):
-    with Image.open(photo) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    dark = tmp_path / "dark.png"
-    Image.fromarray((255.0 * (pixels / 255.0) ** 2.2 * 0.1 ** (1 / 2.2) + 0.5).astype(np.uint8)).save(dark)
-    assert bpy.ops.holotalk.open_photo(filepath=str(dark)) == {"FINISHED"}
-    assert "too dark" in empty.faces[0].warnings
-    empty.size_preset, empty.size, empty.complete = "CUSTOM", SIZE, "MIRROR"
-    assert bpy.ops.holotalk.generate() == {"FINISHED"}
-    settings = bpy.data.scenes[find_hologram().hologram].holotalk
-    assert "brightened" in settings.photo_warnings
-    assert "too dark" not in settings.faces[0].warnings
-
-
-def test_without_a_photo_or_a_hologram_the_buttons_are_off(empty):
-    for name in ("generate", "find_faces", "preview_frame", "render_video", "virtual_pyramid", "export"):
-        assert not getattr(bpy.ops.holotalk, name).poll(), name
-    assert bpy.ops.holotalk.open_photo.poll()
-    assert bpy.ops.holotalk.save_template.poll()
-
-
-def test_a_video_that_cannot_be_written_is_said_before_the_work(hologram, tmp_path):
-    _fails(lambda: bpy.ops.holotalk.render_video(filepath=str(tmp_path / "no" / "x.mp4")), "does not exist")
-    _fails(lambda: bpy.ops.holotalk.render_video(filepath=""), "name")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_full_disk_is_said_as_such(hologram, tmp_path, monkeypatch):
-    from holotalk_addon.scene import render
-
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device", "frames")
-
-    monkeypatch.setattr(render, "render_frames", full)
-    video = tmp_path / "v.mp4"
-    _fails(lambda: bpy.ops.holotalk.render_video(filepath=str(video)), "disk is full.*free some space")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_asset_is_said_and_nothing_is_built(empty, photo, monkeypatch):
-    monkeypatch.setattr(session.current(), "_tools", None)
-
-    def damaged(*_):
-        raise AssetError("face_landmark.tflite is damaged: install the zip again.")
-
-    monkeypatch.setattr(pipeline, "load_tools", damaged)
-    _fails(lambda: bpy.ops.holotalk.open_photo(filepath=str(photo)), "install the zip again")
-    _fails(bpy.ops.holotalk.generate, "install the zip again")
-    assert ours() == {"scenes empty": 1}
-
-
-def test_what_a_viewport_showed_is_brought_back(addon):
-    bpy.ops.wm.read_factory_settings()
-    window = bpy.context.window_manager.windows[0]
-    space = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
-    space.region_3d.view_location = (1, 2, 3)
-    before = viewport.views_of(window)
-    for engine in ("BLENDER_WORKBENCH", "CYCLES"):
-        window.scene.render.engine = engine
-        viewport.show_front(window, window.scene)
-    viewport.look_through_camera(window, window.scene, "RENDERED")
-    shown = viewport.views_of(window)[0].values
-    assert not [path for path in viewport.SHOWN if shown[path] == before[0].values[path]]
-    viewport.bring_back(before, only=viewport.SHADING)
-    shading = {path: before[0].values[path] for path in viewport.SHADING}
-    assert viewport.views_of(window)[0].values == shown | shading
-    viewport.bring_back(before)
-    assert viewport.views_of(window) == before
-
-
-def test_a_shading_that_the_engine_no_longer_has_is_left(addon):
-    """Material Preview was shown, then the engine became Workbench, which knows none."""
-    bpy.ops.wm.read_factory_settings()
-    window = bpy.context.window_manager.windows[0]
-    space = next(area.spaces.active for area in window.screen.areas if area.type == "VIEW_3D")
-    space.shading.type = "MATERIAL"
-    before, place = viewport.views_of(window), tuple(space.region_3d.view_location)
-    space.shading.type = "SOLID"
-    window.scene.render.engine = "BLENDER_WORKBENCH"
-    space.region_3d.view_location = (1, 2, 3)
-    viewport.bring_back(before)
-    assert space.shading.type == "SOLID"
-    assert tuple(space.region_3d.view_location) == place
-
-
-def test_a_picture_may_be_dropped_on_the_viewport_alone(addon):
-    from types import SimpleNamespace as Context
-
-    handler = bpy.types.HOLOTALK_FH_photo
-    assert {".jpg", ".png", ".jpeg"} <= set(handler.bl_file_extensions.split(";"))
-    assert handler.bl_import_operator == "holotalk.open_photo"
-    assert handler.poll_drop(Context(area=Context(type="VIEW_3D")))
-    assert not handler.poll_drop(Context(area=Context(type="IMAGE_EDITOR")))
-
-
-def test_an_unexpected_failure_leaves_no_half_built_scene(empty, photo, monkeypatch):
-    bpy.ops.holotalk.open_photo(filepath=str(photo))
-
-    def fail(*_):
-        raise ValueError("the rig fell over")
-
-    monkeypatch.setattr(hologram_scene, "aim_camera", fail)
-    _fails(bpy.ops.holotalk.generate, "the rig fell over")
-    assert ours() == {"scenes empty": 1}
-    monkeypatch.undo()
-    assert bpy.ops.holotalk.generate() == {"FINISHED"}
-
-
-def test_a_stopped_job_says_so_and_changes_nothing(empty):
-    heard = []
-
-    def work(tell):
-        for k in range(1000):
-            heard.append(k)
-            tell("Finding the face", k / 1000)
-            time.sleep(0.01)
-
-    job = jobs.ThreadJob(work, {"Loading": 0.5, "Finding the face": 0.5}, threading.Lock())
-    job.begin()
-    while len(heard) < 5:
-        time.sleep(0.01)
-    assert job.stage == "Finding the face"
-    assert 0.5 <= job.fraction < 1
-    job.cancel()
-    while not job.done:
-        time.sleep(0.01)
-    assert len(heard) < 1000
-    with pytest.raises(jobs.Cancelled, match="Nothing was changed"):
-        job.result()
-
-
-def test_two_jobs_never_use_the_networks_at_once(empty):
-    at_work, most = [], []
-
-    def work(tell):
-        at_work.append(1)
-        most.append(len(at_work))
-        time.sleep(0.2)
-        at_work.pop()
-
-    alone = threading.Lock()
-    first, second = (jobs.ThreadJob(work, {"Loading": 1.0}, alone) for _ in range(2))
-    first.begin()
-    first.cancel()
-    second.begin()
-    while not (first.done and second.done):
-        time.sleep(0.01)
-    assert most
-    assert max(most) == 1

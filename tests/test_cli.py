@@ -8,66 +8,18 @@ Most tests call ``main`` in this process with the tools loaded once; what a proc
 import json
 import os
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+from cli_parts import QUICK, check_face, contents, refused
 from PIL import Image
 
 from holotalk_addon import __version__, assets, pipeline
-from holotalk_addon.cli import main
 from holotalk_addon.errors import OutputError
 from holotalk_addon.outputs import check_folder, replacing
-
-QUICK = ("--engine", "workbench", "--size", "128")
-
-
-@pytest.fixture
-def demo():
-    return assets.demo_portrait()
-
-
-@pytest.fixture
-def holotalk(monkeypatch, tools, capfd):
-    """Run the command in this process: (exit status, standard output, standard error)."""
-    monkeypatch.setattr(pipeline, "load_tools", lambda: tools)
-    # A small texture is soon painted; the real size is seen where the command runs as a process.
-    monkeypatch.setattr("holotalk_addon.head.texture.DEFAULT_SIZE", 512)
-
-    def run(*arguments):
-        capfd.readouterr()
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        output, error = capfd.readouterr()
-        # Blender's chatter goes through sys.stdout, which pytest has put in another place than the
-        # descriptor that the command silences: the tests with a real process show that it is silent.
-        lines = [line for line in output.splitlines(keepends=True) if not line.lower().startswith("info")]
-        return status, "".join(lines), error
-
-    return run
-
-
-def contents(folder):
-    return sorted(path.name for path in Path(folder).rglob("*"))
-
-
-def refused(result):
-    """The one line of a refusal."""
-    status, output, error = result
-    assert status == 2
-    assert output == ""
-    lines = error.splitlines()
-    assert len(lines) == 1, error
-    assert lines[0].startswith("holotalk: ")
-    assert "Traceback" not in error
-    assert len(lines[0]) > 25
-    return lines[0]
-
 
 # --- bad photos --------------------------------------------------------------------------------------
 
@@ -360,133 +312,6 @@ def test_a_testcard_video(holotalk, tmp_path):
     assert (status, output) == (0, f"{path}\n")
     assert path.read_bytes()[4:8] == b"ftyp"
     assert contents(tmp_path) == ["card.mp4"]
-
-
-# --- analyze -----------------------------------------------------------------------------------------
-
-KEYS = {"box", "score", "yaw", "pitch", "roll", "rotation", "landmarks68"}
-
-
-def analysed(result, status=0):
-    assert result[0] == status, result[2]
-    return json.loads(result[1])
-
-
-def check_face(face, width, height):
-    assert set(face) == KEYS
-    x, y, w, h = face["box"]
-    assert w > 0
-    assert h > 0
-    assert 0 <= x + w / 2 <= width
-    assert 0 <= y + h / 2 <= height
-    assert 0 < face["score"] <= 1
-    points = np.array(face["landmarks68"])
-    assert points.shape == (68, 2)
-    assert (points[:, 0] > x - w / 2).all()
-    assert (points[:, 0] < x + 1.5 * w).all()
-    assert points[36, 0] < points[45, 0]  # the right eye is on the picture's left
-    R = np.array(face["rotation"])
-    assert np.allclose(R @ R.T, np.eye(3), atol=1e-4)
-    assert np.linalg.det(R) == pytest.approx(1.0, abs=1e-4)
-    assert face["yaw"] == pytest.approx(np.degrees(np.arcsin(R[0, 2])), abs=0.02)
-    assert face["pitch"] == pytest.approx(np.degrees(np.arctan2(R[1, 2], R[2, 2])), abs=0.02)
-    assert face["roll"] == pytest.approx(np.degrees(np.arctan2(R[0, 1], R[0, 0])), abs=0.02)
-
-
-def test_analyze_obeys_the_contract(cli, demo):
-    done = cli("analyze", demo, "--json")
-    assert done.stderr == ""
-    (entry,) = analysed((done.returncode, done.stdout, done.stderr))
-    assert set(entry) == {"photo", "width", "height", "faces"}
-    assert (entry["photo"], entry["width"], entry["height"]) == (str(demo), 512, 512)
-    assert len(entry["faces"]) == 1
-    check_face(entry["faces"][0], 512, 512)
-    middle = np.array(entry["faces"][0]["landmarks68"])[27:36].mean(axis=0)
-    assert np.linalg.norm(middle - [224, 110]) < 25  # the astronaut's nose
-
-
-def test_analyze_prints_a_line_a_face_for_people(holotalk, demo):
-    status, output, error = holotalk("analyze", demo)
-    assert (status, error) == (0, "")
-    lines = output.splitlines()
-    assert lines[0] == f"{demo}: 1 face, 512 x 512 pixels"
-    assert re.fullmatch(r"  1: \d+ x \d+ at \(\d+, \d+\), score 0\.\d\d, yaw [+-]\d+, .* degrees", lines[1])
-
-
-def test_a_photo_without_a_face_has_an_empty_list(holotalk, tmp_path):
-    Image.fromarray(skimage.data.coffee()).save(tmp_path / "coffee.png")
-    (entry,) = analysed(holotalk("analyze", tmp_path / "coffee.png", "--json"))
-    assert entry["faces"] == []
-    assert "error" not in entry
-
-
-def test_analyze_goes_on_past_a_bad_photo(holotalk, demo, tmp_path):
-    (tmp_path / "bad.jpg").write_text("no picture")
-    result = holotalk("analyze", tmp_path / "bad.jpg", demo, tmp_path / "missing.jpg", "--json")
-    bad, good, missing = analysed(result)
-    assert "error" not in good
-    assert len(good["faces"]) == 1
-    for entry in (bad, missing):
-        assert entry["error"]
-        assert "faces" not in entry
-    assert [line.startswith("holotalk: ") for line in result[2].splitlines()] == [True, True]
-
-
-def test_analyze_fails_only_where_all_are_bad(holotalk, tmp_path):
-    names = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
-    entries = analysed(holotalk("analyze", *names, "--json"), status=2)
-    assert [entry["photo"] for entry in entries] == [str(name) for name in names]
-    assert all(entry["error"] for entry in entries)
-
-
-def test_several_faces_come_largest_first(holotalk, photos):
-    path = photos / "group-2.jpg"
-    if not path.exists():
-        pytest.skip("group-2.jpg is not in HOLOTALK_PHOTOS")
-    (entry,) = analysed(holotalk("analyze", path, "--json"))
-    areas = [face["box"][2] * face["box"][3] for face in entry["faces"]]
-    assert len(areas) == 3
-    assert areas == sorted(areas, reverse=True)
-    for face in entry["faces"]:
-        check_face(face, entry["width"], entry["height"])
-
-
-def test_a_picture_20000_pixels_wide_is_analysed_in_its_own_pixels(holotalk, demo, tmp_path):
-    """A wide panorama: the portrait stands at a known place in it."""
-    place, side = (9000, 300), 1024
-    with Image.open(demo) as picture:
-        portrait = picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    wide = Image.new("RGB", (20_000, 1500), (70, 80, 90))
-    wide.paste(portrait, place)
-    wide.save(tmp_path / "wide.jpg", quality=90)
-    (small,) = analysed(holotalk("analyze", demo, "--json"))
-    (entry,) = analysed(holotalk("analyze", tmp_path / "wide.jpg", "--json"))
-    assert (entry["width"], entry["height"]) == (20_000, 1500)
-    assert len(entry["faces"]) == 1
-    check_face(entry["faces"][0], 20_000, 1500)
-    expected = np.array(small["faces"][0]["landmarks68"]) * side / 512 + place
-    found = np.array(entry["faces"][0]["landmarks68"])
-    assert np.abs(found - expected).mean() < 0.03 * side
-
-
-@pytest.mark.parametrize(
-    "name", ["with some spaces.png", "Müßiggänger äöü.png", "人物.png", "it's 100% #1.png"]
-)
-def test_odd_names_work(holotalk, demo, tmp_path, name):
-    shutil.copyfile(demo, tmp_path / name)
-    (entry,) = analysed(holotalk("analyze", tmp_path / name, "--json"))
-    assert entry["photo"] == str(tmp_path / name)
-    assert len(entry["faces"]) == 1
-
-
-def test_a_name_with_a_leading_dash_works_after_two_dashes(holotalk, demo, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shutil.copyfile(demo, "-me.png")
-    (entry,) = analysed(holotalk("analyze", "--json", "--", "-me.png"))
-    assert entry["photo"] == "-me.png"
-    status, output, _ = holotalk("generate", *QUICK, "--motion", "still", "-o", "a b ü.png", "--", "-me.png")
-    assert (status, output) == (0, "a b ü.png\n")
-    assert contents(tmp_path) == ["-me.png", "a b ü.png"]
 
 
 # --- generate ----------------------------------------------------------------------------------------

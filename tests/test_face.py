@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from faces import case_path, faces, models, network, nme, parsing, photo, read_pts
+from faces import PORTRAITS, case_path, faces, models, nme, photo, read_pts
 from PIL import Image
 
 from holotalk_addon import assets
@@ -21,32 +21,16 @@ from holotalk_addon.face import (
     find_faces,
     landmarks68_from_mesh,
     mesh_on_crop,
-    person_mask,
     photo_from_pixels,
     pick_face,
     pose_six_points,
     read_photo,
-    rotation_from_angles,
 )
 from holotalk_addon.face.landmarks68 import _MESH_TWINS
-from holotalk_addon.face.mask import guided_coefficients
 from holotalk_addon.face.mesh import crop_square, crop_to_picture, level_square, picture_to_crop
 from holotalk_addon.face.networks import Network
-from holotalk_addon.face.pose import SIX_OF_68, SIX_POINTS, STABLE_POINTS, mesh_rotation
 
 ROOT = Path(__file__).parents[1]
-
-PORTRAITS = (
-    "carell.jpg",
-    "connelly.jpg",
-    "lawrence.jpg",
-    "justin.png",
-    "sample_2.jpg",
-    "sample_3.jpg",
-    "sample_4.jpg",
-    "takeo.ppm",
-    *(f"stock-emotions-a-{k}.jpg" for k in range(1, 9)),
-)
 
 
 def turned(name: str, quarter_turns: int):
@@ -573,184 +557,3 @@ def test_crop_coordinates_and_back():
         assert np.linalg.norm(there[0] - there[1]) == pytest.approx(
             np.linalg.norm(points[0] - points[1]) * side / size
         )
-
-
-# --- pose -------------------------------------------------------------------------------------------
-
-
-def test_angles_and_rotations_are_inverses():
-    random = np.random.default_rng(4)
-    for _ in range(200):
-        angles = random.uniform((-89, -179, -179), (89, 179, 179))
-        R = rotation_from_angles(*angles)
-        assert np.allclose(R @ R.T, np.eye(3), atol=1e-12)
-        assert np.linalg.det(R) == pytest.approx(1.0)
-        assert np.allclose(angles_from_rotation(R), angles, atol=1e-6)
-
-
-def test_what_the_signs_mean():
-    nose, crown = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
-    assert (rotation_from_angles(30, 0, 0) @ nose)[0] > 0.4  # to the picture's right
-    assert (rotation_from_angles(0, 30, 0) @ nose)[1] > 0.4  # raised
-    assert (rotation_from_angles(0, 0, 30) @ crown)[0] > 0.4  # clockwise: the crown goes to the right
-    assert np.allclose(rotation_from_angles(0, 0, 0), np.eye(3))
-
-
-def synthetic_mesh(R: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """The mesh that the network would give of ``shape`` (head axes) turned by ``R``, in 512 px pictures."""
-    camera = shape @ R.T * 900.0
-    return camera * [1.0, -1.0, -1.0] + [256.0, 256.0, 0.0]
-
-
-@pytest.mark.parametrize("angles", [(0, 0, 0), (35, 0, 0), (-50, 20, 10), (10, -25, -40), (5, 5, 170)])
-def test_pose_of_a_known_mesh_is_exact(angles):
-    shape = faces("astronaut")[0].mesh * [1.0, -1.0, -1.0]
-    shape = (shape - shape[list(STABLE_POINTS)].mean(axis=0)) / 900.0
-    R = rotation_from_angles(*angles)
-    found = mesh_rotation(synthetic_mesh(R, shape), shape, 768.0, 512, 512)
-    assert np.allclose(found, R, atol=1e-9)
-
-
-def test_the_direction_to_the_face_counts():
-    """A head at the picture's right that looks along the camera's axis: the crop by itself shows it
-    turned outward, but it is not turned."""
-    shape = faces("astronaut")[0].mesh * [1.0, -1.0, -1.0]
-    shape = (shape - shape[list(STABLE_POINTS)].mean(axis=0)) / 9000.0
-    off_axis = 20.0
-    x = 256.0 + 768.0 * np.tan(np.radians(off_axis))
-    seen = synthetic_mesh(rotation_from_angles(off_axis, 0, 0), shape) + np.array([x - 256.0, 0.0, 0.0])
-    yaw, pitch, roll = angles_from_rotation(mesh_rotation(seen, shape, 768.0, 512, 512))
-    assert abs(yaw) < 0.5
-    assert abs(pitch) < 0.5
-    assert abs(roll) < 0.5
-
-
-def test_yaw_changes_its_sign_under_mirroring():
-    for name in ("stock-emotions-a-2.jpg", "breakingbad.jpg"):
-        face = faces(name)[0]
-        pixels = np.ascontiguousarray(photo(name).pixels[:, ::-1])
-        mirrored = find_faces(photo_from_pixels(pixels), models())[0]
-        assert abs(face.yaw) > 20
-        assert abs(face.yaw + mirrored.yaw) < 6
-        assert abs(face.pitch - mirrored.pitch) < 6
-        assert abs(face.roll + mirrored.roll) < 6
-
-
-@pytest.mark.parametrize(
-    ("name", "sign"), [("stock-emotions-a-2.jpg", 1), ("breakingbad.jpg", -1), ("lawrence.jpg", 1)]
-)
-def test_the_nose_points_where_it_does(name, sign):
-    """As seen by eye: to the picture's right (+) or left."""
-    face = faces(name)[0]
-    assert np.sign(face.yaw) == sign
-    assert abs(face.yaw) > 10
-    assert np.allclose(angles_from_rotation(face.rotation), (face.yaw, face.pitch, face.roll))
-
-
-@pytest.mark.parametrize("name", ["astronaut", "justin.png", "stock-emotions-a-4.jpg", "takeo.ppm"])
-def test_faces_that_look_at_the_camera(name):
-    face = faces(name)[0]
-    assert abs(face.yaw) < 8
-    assert abs(face.pitch) < 15
-    assert abs(face.roll) < 8
-
-
-@pytest.mark.parametrize("angles", [(0, 0, 0), (30, 5, 0), (-40, -10, 15), (10, 20, -30)])
-def test_six_points_of_their_own_head_give_its_pose(angles):
-    R = rotation_from_angles(*angles)
-    camera = SIX_POINTS @ R.T + [100.0, 50.0, -3000.0]
-    picture = np.zeros((68, 2))
-    picture[list(SIX_OF_68)] = np.column_stack(
-        [320 - 700 * camera[:, 0] / camera[:, 2], 240 + 700 * camera[:, 1] / camera[:, 2]]
-    )
-    found = pose_six_points(picture, 700.0, 640, 480)
-    assert np.allclose(angles_from_rotation(found), angles, atol=0.1)
-
-
-def test_the_baseline_agrees_roughly_on_frontal_faces():
-    face, picture = faces("astronaut")[0], photo("astronaut")
-    R = pose_six_points(face.landmarks68, picture.focal_px, picture.width, picture.height)
-    assert np.abs(np.subtract(angles_from_rotation(R), (face.yaw, face.pitch, face.roll))).max() < 25
-
-
-# --- mask -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["astronaut", *PORTRAITS])
-def test_the_mask_holds_the_face_and_not_the_ground(name):
-    picture, face = photo(name), faces(name)[0]
-    mask = person_mask(picture, parsing(name), face.mesh)
-    assert mask.shape == picture.pixels.shape[:2]
-    assert mask.dtype == np.float32
-    assert 0.0 <= mask.min() <= mask.max() <= 1.0
-    columns, rows = (face.mesh[:, :2].T).astype(int)
-    ok = (columns >= 0) & (rows >= 0) & (columns < picture.width) & (rows < picture.height)
-    inner = ok & (np.linalg.norm(face.mesh[:, :2] - face.mesh[1, :2], axis=1) < 0.45 * face.box[2])
-    assert mask[rows[inner], columns[inner]].mean() > 0.97
-    assert mask[: picture.height // 20, : picture.width // 20].mean() < 0.1
-    assert mask[: picture.height // 20, -(picture.width // 20) :].mean() < 0.1
-
-
-def test_the_mask_is_one_piece():
-    mask = person_mask(photo("astronaut"), parsing("astronaut"), faces("astronaut")[0].mesh)
-    count, _ = cv2.connectedComponents((mask > 0.5).astype(np.uint8))
-    assert count == 2  # the ground and the person
-
-
-def test_the_mask_follows_the_photo_more_closely_than_the_network():
-    """Hair against the bright wall: the mask's edge lies on the photo's."""
-    picture, face = photo("astronaut"), faces("astronaut")[0]
-    mask = person_mask(picture, parsing("astronaut"), face.mesh)
-    grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    crown = slice(20, 60), slice(175, 275)
-    ground, hair = mask[crown] < 0.2, mask[crown] > 0.8
-    assert ground.sum() > 300
-    assert hair.sum() > 300
-    assert grey[crown][ground].mean() - grey[crown][hair].mean() > 40
-
-
-def test_what_the_file_calls_transparent_is_ground():
-    picture, face = photo("astronaut"), faces("astronaut")[0]
-    alpha = np.full(picture.pixels.shape[:2], 255, np.uint8)
-    alpha[:, 225:] = 0
-    mask = person_mask(replace(picture, alpha=alpha), parsing("astronaut"), face.mesh)
-    assert mask[:, 225:].max() == 0.0
-    assert mask[122, 200] > 0.9
-
-
-def test_the_mask_of_one_of_several_is_without_the_others():
-    picture, found = photo("group-1.jpg"), faces("group-1.jpg")
-    for number, face in enumerate(found):
-        mask = person_mask(picture, parsing("group-1.jpg", number), face.mesh)
-        for other in found:
-            x, y = other.mesh[1, :2].astype(int)
-            if other is face:
-                assert mask[y, x] > 0.9
-            else:
-                assert mask[y, x] == 0
-
-
-def test_the_mask_of_a_face_at_the_edge():
-    pixels = np.ascontiguousarray(skimage.data.astronaut()[90:, 200:])
-    picture = photo_from_pixels(pixels)
-    face = find_faces(picture, models())[0]
-    mask = person_mask(picture, network()(pixels, face.mesh), face.mesh)
-    assert mask.shape == pixels.shape[:2]
-    assert mask[30, 20] > 0.8
-
-
-def test_guided_filter_moves_an_edge_on_to_the_guide():
-    guide = np.zeros((60, 80, 3), np.float32)
-    guide[:, 40:] = (0.8, 0.6, 0.5)
-    rough = np.zeros((60, 80), np.float32)
-    rough[:, 36:] = 1.0  # four pixels off
-    rough = cv2.GaussianBlur(rough, (0, 0), 3)
-    planes = guided_coefficients(guide, rough, 8, 1e-3)
-    sharp = (planes[..., :3] * guide).sum(axis=-1) + planes[..., 3]
-    assert rough[30, 40] - rough[30, 39] < 0.1
-    assert sharp[30, 40] - sharp[30, 39] > 0.4
-    assert np.ptp(sharp[30, 25:40]) < 0.6
-    flat = guided_coefficients(
-        np.full((40, 40, 3), 0.5, np.float32), np.full((40, 40), 0.3, np.float32), 4, 1e-3
-    )
-    assert np.allclose((flat[..., :3] * 0.5).sum(axis=-1) + flat[..., 3], 0.3, atol=1e-4)
