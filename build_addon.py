@@ -31,28 +31,19 @@ import holotalk_addon
 from holotalk_addon import assets
 from holotalk_addon.assets import AssetFile, AssetPackage
 from holotalk_addon.errors import HoloTalkError, OptionError, OutputError
+from holotalk_addon.networks import NETWORKS, third_party_networks
 from holotalk_addon.outputs import replacing
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "holotalk_addon"
 MANIFEST = "blender_manifest.toml"
-BASELINE = "holotalk"
-"""Name of HOLOTALK's network among the weights: 18 MB that only comparisons need."""
 LARGEST = 250_000_000
 """Bytes a zip may have. All wheels for Linux together would take 33 MB too many for what is to come."""
 
-LANDMARKS = "shape_predictor_68"
-"""Key of the model that is not for commercial use."""
-
-DATA = (
-    "face_landmark",
-    "face_detection_short_range",
-    "face_detection_full_range",
-    "iris_landmark",
-    LANDMARKS,
-    "face_descriptor",
-)
+DATA = third_party_networks()
 """Keys of the third-party data that the add-on needs at run time."""
+RESEARCH = frozenset(n.key for n in NETWORKS if n.research)
+"""Those that are not for commercial use."""
 
 _STORED = {".whl", ".npz", ".png", ".jpg", ".zip", ".gz"}
 """Endings of files that are compressed already."""
@@ -372,7 +363,7 @@ def _program() -> Iterator[Entry]:
 def _data(landmarks: bool) -> list[Entry]:
     """The files of ``data/`` and the list of them."""
     pins = {file.key: file for package in assets.PACKAGES for file in package.files}
-    keys = [key for key in DATA if landmarks or key != LANDMARKS]
+    keys = [key for key in DATA if landmarks or key not in RESEARCH]
     entries = [Entry(f"data/{pins[key].name}", assets.find(key), pins[key].sha256) for key in keys]
     portrait, model = assets.demo_portrait(), _head_model()
     entries += [_entry(f"data/{path.name}", path) for path in (portrait, model)]
@@ -433,12 +424,11 @@ def _makehuman() -> Path:
 
 
 def _weights() -> Iterator[Entry]:
-    """The weights trained by this project that LiteRT runs, with their cards; not the baseline's, which the
-    add-on does not offer.
-    """
+    """The weights trained by this project that the add-on runs, with their cards."""
     folder = ROOT / "model_weights"
+    inside = {Path(n.trained).stem for n in NETWORKS if n.trained and not n.left_out} | {"README"}
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".tflite", ".md") and path.stem != BASELINE:
+        if path.suffix in (".tflite", ".md") and path.stem in inside:
             yield _entry(f"model_weights/{path.name}", path)
 
 
@@ -475,7 +465,7 @@ def _third_party(wheels: Sequence[Wheel], landmarks: bool) -> str:
         line(f"wheels/{name} {version}", licence)
     for package in assets.PACKAGES:
         for file in package.files:
-            if file.key in DATA and (landmarks or file.key != LANDMARKS):
+            if file.key in DATA and (landmarks or file.key not in RESEARCH):
                 line(f"data/{file.name}", f"{file.licence}; from {package}")
     line("data/head_model_*.npz", "made from MakeHuman's CC0 head: licences/makehuman.md")
     line(f"data/{assets.MAKEHUMAN}", "MakeHuman's CC0 shapes: licences/makehuman.md")

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from holotalk_addon import assets, pipeline
+from holotalk_addon.cae.completions import completion_names
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import (
     FaceDescriptor,
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--complete",
         nargs="+",
         default=["auto"],
-        choices=pipeline.COMPLETIONS,
+        choices=completion_names(),
         help="the completions whose likeness is measured; the sheet is drawn of the last",
     )
     options = parser.parse_args(argv)

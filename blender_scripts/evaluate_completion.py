@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holotalk_addon import __version__, pipeline
+from holotalk_addon.cae.completions import KINDS, completion_kind
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.head.colours import luminance
@@ -34,12 +35,12 @@ from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.morphable_model import HeadModel
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.shards import SNAPSHOT_SIDE, TrainingData
+from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder, replacing, write_text
 
 PEOPLE = 200
 TEXTURE = 1024
 TEMPLATE = "template"
-LEARNED = ("holotalk", "cae")
 """Completions that run trained networks, which lie under the same names in ``model_weights``."""
 WORST = 10
 _CLASSES = 3  # of attributes that are numbers
@@ -69,9 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="held-out people")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"how many, default {PEOPLE}")
-    parser.add_argument(
-        "--completions", nargs="+", default=[TEMPLATE, "mirror", "holotalk", "cae"], metavar="NAME"
-    )
+    known = [TEMPLATE, *(kind.name for kind in reversed(KINDS))]
+    parser.add_argument("--completions", nargs="+", default=known, metavar="NAME")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the tables there too")
     parser.add_argument("--worst", type=Path, metavar="FILE.png", help="draw the worst ten people")
     parser.add_argument("--worst-of", metavar="NAME", help="by this completion; default: the last named")
@@ -112,9 +112,10 @@ def _way(name: str) -> tuple[Completion, str]:
     if given and not Path(given).is_file():
         raise OptionError(f"There is no file {given}: give the .tflite that {kind} shall run.")
     way = pipeline.completion(kind, Path(given) if given else None)
-    if kind not in LEARNED:
+    network = completion_kind(kind).network
+    if network is None:
         return way, code
-    weights = Path(given) if given else pipeline.trained_weights(f"{kind}.tflite")
+    weights = Path(given) if given else find_network(network)
     return way, f"{code} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
@@ -188,7 +189,7 @@ def judge_person(
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
     views = judging.lay_on(person, given)
     result = {}
     for name, way in ways.items():

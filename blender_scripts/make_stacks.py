@@ -91,7 +91,7 @@ def make_shard(data: TrainingData, entry: ShardEntry, target: Path) -> tuple[int
     for person in judging.people_of(data.shard(entry, judging.TRUTH), tuple(SIDE_YAWS.values())):
         spoilt = stack_data.as_photographed(person, np.random.default_rng((person.number, 2)))
         try:
-            given = pipeline.completion_input(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE)[2]
+            given = pipeline.fitted(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE).head
         except FaceError:
             faceless += 1
             continue

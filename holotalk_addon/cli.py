@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .cae.completions import AUTO, KINDS, completion_kind, completion_names
 from .errors import HoloTalkError, OptionError, explain
 from .outputs import (
     EXPORTS,
@@ -194,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--height-mm", type=float, metavar="MM", help=f"height of the print, default {STL_HEIGHT_MM:g} (.stl)"
     )
-    _add_face(export)
+    _add_face(export, pictures=False)
 
     template = command("template", _template, "a cut template for the pyramid, in true millimetres")
     template.add_argument(
@@ -252,7 +253,7 @@ def _add_render_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler whose workers shall render")
 
 
-def _add_face(parser: argparse.ArgumentParser) -> None:
+def _add_face(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
     parser.add_argument(
         "--face",
         type=int,
@@ -262,12 +263,19 @@ def _add_face(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--complete",
-        choices=("auto", "mirror", "cae", "holotalk"),
-        default="auto",
-        help="how what the photo does not show is completed: by mirroring and filling (mirror), by our "
-        "network over that (auto, cae), or by HOLOTALK's autoencoder; cae and holotalk also write the "
-        "pictures that the network has made of the sides (generate, views)",
+        choices=completion_names(),
+        default=AUTO,
+        help="how what the photo does not show is completed. "
+        + "; ".join(f"{kind.name}: {kind.does}" for kind in KINDS)
+        + f"; {AUTO} (default): {KINDS[0].name}",
     )
+    if pictures:
+        parser.add_argument(
+            "--pictures",
+            type=Path,
+            metavar="DIR",
+            help="also write the pictures there that the completion draws itself of the person",
+        )
     parser.add_argument(
         "--exposure",
         choices=("auto", "lift", "keep"),
@@ -339,7 +347,7 @@ def _generate(options: argparse.Namespace) -> int:
         check_output(options.save_blend, (".blend",))
     if options.report:
         check_output(options.report, (".json",))
-    pictures = _picture_paths(options, options.output.with_suffix(""))
+    pictures = _picture_paths(options)
     spare(options.photo, options.output, *pictures)
     layout = _layout(options)
     motion = loop_motion(options.motion, options.seconds, options.fps)
@@ -352,8 +360,7 @@ def _generate(options: argparse.Namespace) -> int:
         pipeline.render_hologram(hologram, options.output, stages)
     finally:
         _close(stages)
-    if pictures:
-        pipeline.write_pictures(person, pictures)
+    pipeline.write_pictures(person, pictures)
     if options.report:
         write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
     for path in (options.output, *pictures):
@@ -361,13 +368,19 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _picture_paths(options: argparse.Namespace, stem: Path) -> list[Path]:
-    """Where the pictures go that the completion itself draws, ``<stem>_left.png``, ...; none where the user
-    has not named one that does."""
-    from . import pipeline
-
-    names = pipeline.PICTURES.get(options.complete, ())
-    return [stem.with_name(f"{stem.name}_{name}.png") for name in names]
+def _picture_paths(options: argparse.Namespace) -> list[Path]:
+    """Where the pictures go that the completion itself draws: ``left.png``, ... in the folder asked for."""
+    if options.pictures is None:
+        return []
+    kind = completion_kind(options.complete)
+    if not kind.pictures:
+        drawing = ", ".join(other.name for other in KINDS if other.pictures)
+        raise OptionError(
+            f"The completion {kind.name} draws no pictures: leave --pictures out, or choose one that does "
+            f"({drawing})."
+        )
+    check_results_folder(options.pictures)
+    return [options.pictures / f"{name}.png" for name in kind.pictures]
 
 
 def _person(options: argparse.Namespace) -> tuple[Any, Any]:
@@ -375,7 +388,7 @@ def _person(options: argparse.Namespace) -> tuple[Any, Any]:
     from . import pipeline
 
     stages = pipeline.Stages(_TerminalProgress())
-    pipeline.completion(options.complete)
+    pipeline.check_completion(options.complete)
     try:
         with stages.stage("Loading"):
             tools = pipeline.load_tools()
@@ -445,7 +458,7 @@ def _views(options: argparse.Namespace) -> int:
     if size != options.size:
         _say(f"--size {options.size} is odd: {size} is used.")
     check_results_folder(options.output)
-    pictures = _picture_paths(options, options.output / options.complete)
+    pictures = _picture_paths(options)
     spare(options.photo, *(options.output / f"view_{yaw:g}.png" for yaw in options.yaw), *pictures)
     person, stages = _person(options)
     make_folder(options.output)
@@ -454,8 +467,7 @@ def _views(options: argparse.Namespace) -> int:
         paths = pipeline.render_views(person.head, options.yaw, options.output, size, options.engine, stages)
     finally:
         _close(stages)
-    if pictures:
-        pipeline.write_pictures(person, pictures)
+    pipeline.write_pictures(person, pictures)
     for path in (*paths, *pictures):
         print(path)
     return 0

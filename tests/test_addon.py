@@ -20,6 +20,7 @@ from PIL import Image
 
 import holotalk_addon
 from holotalk_addon import assets, pipeline
+from holotalk_addon.cae.completions import AUTO, KINDS
 from holotalk_addon.cae.stacks import STACK_SIZE
 from holotalk_addon.errors import AssetError, HoloTalkError
 from holotalk_addon.head import expressions
@@ -194,7 +195,7 @@ def test_the_panels_choices_are_those_of_the_program(addon):
     assert choices("sides") == list(hologram_scene.SIDES)
     assert choices("screen") == list(layouts.SCREENS)
     assert choices("engine") == list(hologram_scene.ENGINES)
-    assert set(choices("complete")) <= set(pipeline.COMPLETIONS)
+    assert choices("complete") == [AUTO, *(kind.name for kind in KINDS if kind.offered)]
     assert choices("exposure") == list(pipeline.EXPOSURES)
     defaults = HOLOTALK_PG_settings.bl_rna.properties
     motion = motions.loop_motion()

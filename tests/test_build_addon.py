@@ -97,10 +97,17 @@ def test_the_data_of_run_time_is_inside_and_listed(members, read, build_addon):
         assert listed[pins[key].name] == pins[key].sha256
 
 
-def test_every_key_that_the_faces_ask_for_is_inside(build_addon):
-    from holotalk_addon.face.models import ASSETS
+def test_every_network_that_is_asked_for_is_inside(build_addon, tools):
+    """What the faces load, the completions that the panel offers, and the parsing network."""
+    from holotalk_addon.cae.completions import KINDS
+    from holotalk_addon.face import FaceModels
+    from holotalk_addon.networks import NETWORKS
 
-    assert set(build_addon.DATA) == set(ASSETS)
+    asked = []
+    FaceModels.load(lambda key: asked.append(key) or assets.find(key))
+    assert sorted(build_addon.DATA) == sorted(asked)
+    inside = {n.key for n in NETWORKS if not n.left_out}
+    assert inside == {*asked, "parsing", *(k.network for k in KINDS if k.offered and k.network)}
 
 
 def test_wheels_are_the_published_ones_and_the_manifest_names_them(members, read, build_addon):

@@ -60,7 +60,7 @@ def people(folder):
 def judged_by_hand(people, tools):
     """The first person's fit, laid on the truth."""
     person = people[0]
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
     return person, given, judging.lay_on(person, given)
 
 

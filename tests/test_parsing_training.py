@@ -18,18 +18,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="Keras is not installed: make test-train")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test-train")
 
-from holotalk_addon import pipeline
 from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE, ParsingNetwork
 from holotalk_addon.learning import conversion, engine
 from holotalk_addon.learning.parsing_samples import UNKNOWN, make_sample, save_people
 from holotalk_addon.learning.parsing_training import COUNTS, PixelLoss, judge, parsing_network, parsing_task
+from holotalk_addon.networks import find_network
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (8, 12, 16)
 
 
 def test_the_published_weights_are_of_this_network():
-    network, path = parsing_network(), pipeline.trained_weights("parsing.tflite")
+    network, path = parsing_network(), find_network("parsing")
     assert network.input_shape == (None, SIDE, SIDE, CHANNELS)
     assert network.output_shape == (None, SIDE, SIDE, len(CLASSES))
     # 16-bit weights, and the graph.

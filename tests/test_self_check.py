@@ -65,7 +65,8 @@ def test_landmarks_beside_the_face_are_told(tools, monkeypatch, away):
     find = pipeline.take_face
 
     def beside(*arguments, **options):
-        photo, _, face = find(*arguments, **options)
+        taken = find(*arguments, **options)
+        face = taken.face
         shift = np.multiply(away, face.box[3])
         moved = replace(
             face,
@@ -74,7 +75,7 @@ def test_landmarks_beside_the_face_are_told(tools, monkeypatch, away):
             iris=face.iris + shift,
             eye_contour=face.eye_contour + shift,
         )
-        return photo, (moved,), moved
+        return replace(taken, faces=(moved,), face=moved)
 
     monkeypatch.setattr(pipeline, "take_face", beside)
     assert told(head_of(read_photo(assets.demo_portrait()), tools))

@@ -18,8 +18,6 @@ SIZE_PRESETS = (
     ("SQUARE_2160", "Square 2160", "2160 x 2160 pixels: 4K screens, large pyramids", 2),
     ("CUSTOM", "Custom", "Your own number of pixels", 3),
 )
-NOT_FOR_SALE = "shape_predictor_68"
-"""The key of the model that was trained on pictures for research alone."""
 PRESET_PIXELS = {"PHONE": 1080, "TABLET": 1536, "SQUARE_2160": 2160}
 
 
@@ -68,7 +66,9 @@ class HOLOTALK_AP_preferences(bpy.types.AddonPreferences):
 def licence_lines() -> list[str]:
     """A line for each part that the add-on carries, and what that means for a business."""
     from .. import assets
+    from ..networks import NETWORKS
 
+    research = {network.key for network in NETWORKS if network.research}
     lines = [
         "HoloTalk: GPL-3.0-or-later",
         "OpenCV and LiteRT: Apache-2.0; dlib: BSL-1.0; Pillow: MIT-CMU",
@@ -79,7 +79,7 @@ def licence_lines() -> list[str]:
             if not file.name.endswith((".tflite", ".dat")) or _was_left_out(file.key):
                 continue
             lines.append(f"{file.name}: {file.licence}")
-            if file.key == NOT_FOR_SALE:
+            if file.key in research:
                 lines.append("So this add-on is not for commercial use; there is one without that model.")
     return lines
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..cae.completions import AUTO, KINDS
 from ..errors import HoloTalkError
 from ..scene.own import LOOK, hologram_head, hologram_scene
 from . import session
@@ -186,9 +187,8 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         name="Unseen sides",
         description="How that which the photo does not show is completed",
         items=(
-            ("AUTO", "Automatic", "The best that this version has: the network"),
-            ("CAE", "Network", "What a network expects that has seen many heads from all sides"),
-            ("MIRROR", "Mirror and fill", "The other side of the face, and skin and hair from the photo"),
+            (AUTO.upper(), "Automatic", f"The best that this version has: {KINDS[0].label.lower()}"),
+            *((k.name.upper(), k.label, k.does[0].upper() + k.does[1:]) for k in KINDS if k.offered),
         ),
     )
     exposure: bpy.props.EnumProperty(
