@@ -136,9 +136,10 @@ def portraits() -> list[Path]:
 
 def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDArray[np.float64]:
     """(68, 2) the head model's own landmarks in a view of :func:`pipeline.render_views`."""
-    from holotalk_addon.hologram.framing import frame_view, lit_points
+    from holotalk_addon.hologram.framing import frame_view
+    from holotalk_addon.scene.head_subject import HeadSubject
 
-    framing = frame_view(lit_points(person.head), VIEW_SIZE)
+    framing = frame_view(HeadSubject(person.head).points(), VIEW_SIZE)
     posed = model.landmarks(person.fit.posed(model)).astype(np.float32)
     uv = framing.project(posed, yaw)
     xy = np.stack([VIEW_SIZE / 2 + uv[:, 0], VIEW_SIZE - uv[:, 1]], axis=1)
@@ -426,6 +427,7 @@ def _speed(tools: pipeline.Tools) -> None:
     from holotalk_addon.hologram.layout import pyramid_layout
     from holotalk_addon.hologram.motion import loop_motion
     from holotalk_addon.scene import hologram_scene, render
+    from holotalk_addon.scene.head_subject import HeadSubject
 
     stages = pipeline.Stages()
     photo = assets.demo_portrait()
@@ -440,7 +442,7 @@ def _speed(tools: pipeline.Tools) -> None:
     layout, motion = pyramid_layout(), loop_motion("turntable", seconds=2.0, fps=24)
     with tempfile.TemporaryDirectory() as folder:
         hologram_scene.new_file()
-        hologram = hologram_scene.build_hologram(person.head, layout, motion)
+        hologram = hologram_scene.build_hologram(HeadSubject(person.head), layout, motion)
         start = time.perf_counter()
         render.render_hologram(hologram, Path(folder) / "turntable.mp4")
         turntable = time.perf_counter() - start

@@ -349,9 +349,10 @@ def build_hologram(
 ) -> HologramScene:
     """Build the four-camera scene into the open Blender file, or replace the head of the one there."""
     from .scene import hologram_scene
+    from .scene.head_subject import HeadSubject
 
     with stages.stage("Building the scene"):
-        return hologram_scene.build_hologram(head, layout, motion, sides, engine)
+        return hologram_scene.build_hologram(HeadSubject(head), layout, motion, sides, engine)
 
 
 def render_hologram(hologram: HologramScene, output: Path, stages: Stages) -> None:
@@ -367,9 +368,10 @@ def render_views(
 ) -> list[Path]:
     """Render single unmirrored views to ``view_<yaw>.png`` in an existing folder."""
     from .scene import render
+    from .scene.head_subject import HeadSubject
 
     with stages.stage("Rendering the views") as progress:
-        return render.write_views(head, yaws, folder, size, engine=engine, progress=progress)
+        return render.write_views(HeadSubject(head), yaws, folder, size, engine=engine, progress=progress)
 
 
 def write_pictures(person: Person, paths: Sequence[Path]) -> None:

@@ -27,6 +27,7 @@ from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
 from holotalk_addon.scene.own import SIDES_ROLE, own_sides, role_of
@@ -405,7 +406,7 @@ def test_a_hologram_of_the_command_line_is_shown_as_it_was_built(addon, tmp_path
     hologram_scene.new_file()
     layout = layouts.pyramid_layout(256, 0.3, "down", (300, 400))
     hologram_scene.build_hologram(
-        stand_in_head(), layout, motions.loop_motion("sway", 2, 12), "front", "workbench"
+        HeadSubject(stand_in_head()), layout, motions.loop_motion("sway", 2, 12), "front", "workbench"
     )
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "plain.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "plain.blend"))
@@ -459,7 +460,7 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
     hologram_scene.new_file()
     layout = layouts.pyramid_layout(SIZE, 0.4, "down")
     built = hologram_scene.build_hologram(
-        head, layout, motions.loop_motion("still", 1, 8), engine="workbench"
+        HeadSubject(head), layout, motions.loop_motion("still", 1, 8), engine="workbench"
     )
     render_hologram(built, tmp_path / "built.png")
     fresh = np.asarray(Image.open(tmp_path / "built.png").convert("RGB")).astype(int)
@@ -650,9 +651,9 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
 
     hologram_scene.new_file()
     layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
-    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_head()), layout, motion, engine="workbench")
     bald = ours()
-    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_with_hair()), layout, motion, engine="workbench")
     bpy.ops.ed.undo_push(message="with hair")
     assert ours()["objects hair"] == 1
     for kind in ("glb", "obj", "ply"):
@@ -670,7 +671,7 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
     picture = np.asarray(Image.open(tmp_path / "hair.png").convert("RGB")).astype(int)
     for colour in (LEFT_HAIR, RIGHT_HAIR):
         assert (np.abs(picture - colour).max(axis=2) < 12).sum() > 500
-    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_head()), layout, motion, engine="workbench")
     bpy.ops.ed.undo_push(message="without")
     assert ours() == bald
     bpy.ops.ed.undo()
@@ -684,7 +685,7 @@ def test_hair_that_the_user_has_made_his_own_goes_through_the_panel(addon, tmp_p
 
     hologram_scene.new_file()
     layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
-    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_with_hair()), layout, motion, engine="workbench")
     hair, collection = bpy.data.objects["HoloTalk Hair"], bpy.data.collections["HoloTalk"]
     locks = bpy.data.collections.new("Locks")
     collection.children.link(locks)

@@ -21,19 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, OutputError
-from ..head.head import Head
-from ..hologram.framing import frame_view, lit_points
+from ..hologram.framing import frame_view
 from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from ..outputs import replacing
 from ..progress import Progress, silent
 from . import compat
-from .hair_object import find_hair
-from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
 from .mp4 import index_first
 from .own import own_blocks, remove_since, tag
 from .quiet import quiet, wake_gpu
 from .rig import UP_AXIS, aim_camera, make_camera
+from .subject import Subject
 
 LAYOUT_NAME = "HoloTalk Video"
 VIEWS_SHARE = 0.88
@@ -89,18 +87,18 @@ def _portion(progress: Progress, start: float, end: float) -> Progress:
 
 def fast_way_holds(hologram: HologramScene) -> bool:
     """Whether one camera's frames make all four panels: a turntable whose keys nobody has edited,
-    of a head that does nothing but turn, painted with unlit materials.
+    of a subject that does nothing but turn, painted with unlit materials.
     """
     if hologram.motion.kind != "turntable" or len(hologram.views) != 4:
         return False
-    turntable, head = bpy.data.objects[hologram.turntable], bpy.data.objects[hologram.head]
-    blocks = _moving_blocks(hologram) + ([turntable] if _curves_of(turntable) != 1 else [])
+    turntable = bpy.data.objects[hologram.turntable]
+    blocks = _moving_blocks(hologram) + ([turntable] if len(compat.fcurves(turntable)) != 1 else [])
     if any(_is_animated(block) for block in blocks):
         return False
-    hair = find_hair(head)
-    materials = [*head.data.materials, *(hair.data.materials if hair is not None else ())]
     if not all(
-        material and material.node_tree and "Unlit" in material.node_tree.nodes for material in materials
+        material and material.node_tree and "Unlit" in material.node_tree.nodes
+        for obj in _shown(hologram)
+        for material in obj.data.materials
     ):
         return False
     if not _cameras_are_quarter_turns_apart(hologram) or _others_in_view(hologram):
@@ -112,13 +110,26 @@ def fast_way_holds(hologram: HologramScene) -> bool:
 
 
 def _moving_blocks(hologram: HologramScene) -> list[Any]:
-    """What an animation of the user's may move: the head, all that hangs on it, the cameras."""
-    head = bpy.data.objects[hologram.head]
+    """What an animation of the user's may move: the subject, all that hangs on it, the cameras."""
+    subject = bpy.data.objects[hologram.subject]
     blocks = [bpy.data.objects[name] for name in hologram.cameras]
-    for obj in (head, *head.children_recursive):
+    for obj in (subject, *subject.children_recursive):
         data = obj.data
         blocks += [block for block in (obj, data, getattr(data, "shape_keys", None)) if block is not None]
     return blocks
+
+
+def _shown(hologram: HologramScene) -> list[Any]:
+    """The subject's objects that are to be seen: those with materials that nothing hides from renders."""
+    subject = bpy.data.objects[hologram.subject]
+    beside = subject.users_collection
+    return [
+        obj
+        for obj in (subject, *subject.children_recursive)
+        if hasattr(obj.data, "materials")
+        and not obj.hide_render
+        and any(place in beside or not place.hide_render for place in obj.users_collection)
+    ]
 
 
 def _cameras_are_quarter_turns_apart(hologram: HologramScene) -> bool:
@@ -157,20 +168,6 @@ def _others_in_view(hologram: HologramScene) -> bool:
 def _is_animated(block: Any) -> bool:
     data = block.animation_data
     return data is not None and (data.action is not None or len(data.drivers) > 0 or len(data.nla_tracks) > 0)
-
-
-def _curves_of(block: Any) -> int:
-    """How many F-curves a data-block's action moves it with."""
-    data = block.animation_data
-    if data is None or data.action is None:
-        return 0
-    return sum(
-        len(bag.fcurves)
-        for layer in data.action.layers
-        for strip in layer.strips
-        for bag in strip.channelbags
-        if bag.slot_handle == data.action_slot_handle
-    )
 
 
 @dataclass(frozen=True)
@@ -224,7 +221,7 @@ def _render_panels(
 
 def _anything_animated(hologram: HologramScene) -> bool:
     turntable = bpy.data.objects[hologram.turntable]
-    one_key = _curves_of(turntable) == 1 and (
+    one_key = len(compat.fcurves(turntable)) == 1 and (
         len(compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points) == 1
     )
     return any(_is_animated(block) for block in _moving_blocks(hologram)) or not one_key
@@ -386,17 +383,17 @@ def render_picture(
 
 
 def render_views(
-    head: Head,
+    subject: Subject,
     yaws: Sequence[float],
     size: int = 512,
     engine: str = "auto",
     progress: Progress = silent,
 ) -> list[NDArray[np.uint8]]:
-    """Single unmirrored views of a head with the photo's expression, on black.
+    """Single unmirrored views of a subject, a head with the photo's expression, on black.
 
     Args:
-        head: The person.
-        yaws: Degrees the head is turned: at +90 the nose points to the picture's right.
+        subject: What is to be seen.
+        yaws: Degrees it is turned: at +90 the nose points to the picture's right.
         size: Side of the pictures in pixels.
         engine: As for :func:`build_hologram`.
         progress: Told the fraction done.
@@ -410,9 +407,8 @@ def render_views(
 
     if not 16 <= size <= 8192:
         raise OptionError(f"A view of {size} pixels cannot be rendered: choose 16 to 8192.")
-    with temporary_head(head) as (obj, collection):
-        framing = frame_view(lit_points(head), size)
-        # One frame for each yaw: the camera goes round, the head stands.
+    with temporary_subject(subject) as (obj, collection):
+        framing = frame_view(subject.points(), size)
         motion = LoopMotion("still", max(1, len(yaws)), 24)
         scene = make_scene("HoloTalk Views", (size, size), motion, engine, make_black_world())
         scene.collection.children.link(collection)
@@ -435,20 +431,20 @@ def render_views(
 
 
 @contextlib.contextmanager
-def temporary_head(head: Head) -> Iterator[tuple[Any, Any]]:
-    """A head object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
+def temporary_subject(subject: Subject) -> Iterator[tuple[Any, Any]]:
+    """A subject's first object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
     all that HoloTalk made meanwhile is gone again.
     """
     before = own_blocks()
     try:
         collection = tag(bpy.data.collections.new("HoloTalk Temporary"), "temporary")
-        yield make_head_object(head, collection), collection
+        yield subject.make(collection), collection
     finally:
         remove_since(before)
 
 
 def write_views(
-    head: Head,
+    subject: Subject,
     yaws: Sequence[float],
     folder: Path,
     size: int = 512,
@@ -460,7 +456,7 @@ def write_views(
     from PIL import Image
 
     paths = []
-    for yaw, picture in zip(yaws, render_views(head, yaws, size, engine, progress), strict=True):
+    for yaw, picture in zip(yaws, render_views(subject, yaws, size, engine, progress), strict=True):
         path = Path(folder) / f"view_{yaw:g}.png"
         with replacing(path) as beside:
             Image.fromarray(picture).save(beside)
