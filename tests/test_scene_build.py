@@ -466,7 +466,7 @@ def test_the_users_hair_in_another_collection_leaves_the_picture_with_its_head()
 
 
 def test_hair_that_hangs_on_something_on_the_head_is_the_heads():
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     hair = find_hair(head)
     before = read_head(head).hair.vertices
     handle = bpy.data.objects.new("My handle", None)
@@ -481,7 +481,7 @@ def test_hair_that_hangs_on_something_on_the_head_is_the_heads():
 
 
 def test_hair_that_is_in_no_collection_any_more_is_gone():
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     bpy.data.collections["HoloTalk"].objects.unlink(find_hair(head))
     assert find_hair(head) is None
     _build(head=stand_in_with_hair())
@@ -525,7 +525,7 @@ def test_hair_in_a_collection_that_the_user_hid_is_out_of_the_picture():
     assert read_head(head).hair is None
     _update()
     assert _lens() == pytest.approx(bald, rel=1e-6)
-    head = bpy.data.objects[_build(head=stand_in_with_hair(0.06)).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair(0.06)).subject]
     assert find_hair(head) is None
     assert _lens() == pytest.approx(bald, rel=1e-6)
     locks.hide_render = False
@@ -577,7 +577,7 @@ def test_faces_of_many_corners_are_framed_and_refused_where_quads_are_needed(whi
 
 @pytest.mark.parametrize("remove", [True, False])
 def test_names_do_without_material_slots_that_the_user_removed(remove):
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     hair = find_hair(head)
     for obj in (hair, head):
         obj.name += ".001"
