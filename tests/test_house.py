@@ -123,3 +123,19 @@ def test_keras_where_networks_are_trained_alone():
 def test_enabling_imports_nothing_heavy():
     """At the top of the package there is nothing but what Blender needs to register it."""
     assert set(imports(PACKAGE / "__init__.py", top_alone=True)) <= {"__future__"}
+
+
+def test_the_page_that_describes_the_house_is_up_to_date(load_script):
+    script = load_script("describe_house")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert script.described(page) == page, "run python blender_scripts/describe_house.py"
+    rooms = [name for name in ROOMS if (PACKAGE / name).is_dir()]
+    named = [f"holotalk_addon/{room}" for room in rooms]
+    assert script.folders(page) == ["holotalk_addon", *named, "blender_scripts"]
+
+
+def test_no_module_is_too_long():
+    """The table of pins apart, which is data."""
+    scripts = sorted((PACKAGE.parent / "blender_scripts").glob("*.py"))
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in [*MODULES, *scripts]}
+    assert not {name: count for name, count in lines.items() if count > 450 and name not in PINS}
