@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -205,6 +206,24 @@ print("KEPT", hasattr(bpy.types.Scene, "holotalk"), print in bpy.app.handlers.lo
     assert done.returncode == 0, done.stderr
     assert "REFUSED Another copy" in done.stdout
     assert "KEPT True True" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has each user's own folders")
+def test_what_is_kept_for_a_while_lies_where_no_other_user_can_look(addon, tmp_path, monkeypatch):
+    from holotalk_addon.ui import preferences
+
+    monkeypatch.setenv("HOLOTALK_CACHE", str(tmp_path / "cache"))
+    folder = preferences.scratch_folder()
+    assert folder.parent == tmp_path / "cache", "not in a folder that everybody shares, under a known name"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    chosen = SimpleNamespace(cache_folder=str(shared))
+    monkeypatch.setattr(preferences, "preferences", lambda: chosen)
+    folders = [folder, preferences.scratch_folder()]
+    assert folders[1].parent == shared
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700]
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777, "the user's own folder stays as it is"
 
 
 def test_operators_are_named_described_and_polled(addon):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ SIZE_PRESETS = (
 )
 NOT_FOR_SALE = "shape_predictor_68"
 """The key of the model that was trained on pictures for research alone."""
+PRIVATE = "HoloTalk private"
+"""Name of the folder for what goes again: previews, the last error, jobs of a second Blender."""
 PRESET_PIXELS = {"PHONE": 1080, "TABLET": 1536, "SQUARE_2160": 2160}
 
 
@@ -104,20 +105,23 @@ def preferences(context: Any = None) -> Any:
 
 
 def scratch_folder() -> Path:
-    """The folder for what goes again: of the preferences, else Blender's own one for this add-on.
+    """The folder for what goes again, the user's alone. It is made in the folder of the preferences, else in
+    Blender's own one for this add-on, and in HoloTalk's cache where this was not installed as an extension.
 
     Raises:
-        OSError: it cannot be made.
+        HoloTalkError: it cannot be made, or others may look into it.
     """
+    from .. import assets
+    from ..outputs import private_folder
+
     own = preferences()
     if own is not None and own.cache_folder:
         folder = Path(bpy.path.abspath(own.cache_folder))
     elif PACKAGE.startswith("bl_ext."):
         folder = Path(bpy.utils.extension_path_user(PACKAGE, create=True))
     else:
-        folder = Path(tempfile.gettempdir()) / "holotalk"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        folder = assets.cache_dir()
+    return private_folder(folder / PRIVATE)
 
 
 CLASSES = (HOLOTALK_AP_preferences,)
