@@ -154,12 +154,12 @@ def trained_weights(name: str) -> Path:
     carries inside and a checkout beside this package.
 
     Raises:
-        AssetError: it is not there.
+        AssetError: it is not there, or not the one that the add-on was built with.
     """
     here = Path(__file__).resolve().parent
     for folder in (here / "model_weights", here.parent / "model_weights"):
         if (folder / name).is_file():
-            return folder / name
+            return assets.check_trained(folder / name)
     raise AssetError(f"The trained network {name} is missing: install HoloTalk again, or run `make train`.")
 
 

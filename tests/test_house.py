@@ -23,7 +23,7 @@ ROOMS = (
     "ui",
 )
 """In the order in which data flows: a room imports from rooms before it alone."""
-GROUND = {"errors", "progress", "outputs", "assets", "silence", ""}
+GROUND = {"errors", "progress", "outputs", "pins", "cache", "fetching", "assets", "silence", ""}
 """Modules at the root that every room may import; "" is the package, for its version."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -87,15 +87,12 @@ def licence_lines() -> list[str]:
 
 def _was_left_out(key: str) -> bool:
     from .. import assets
-    from ..errors import AssetError, LeftOutError
+    from ..errors import AssetError
 
     try:
-        assets.find(key)
-    except LeftOutError:
-        return True
+        return assets.is_left_out(key)
     except AssetError:
-        return False  # it belongs here, though it is missing or damaged
-    return False
+        return False  # the list is damaged: it belongs here for all that is known
 
 
 def preferences(context: Any = None) -> Any:
