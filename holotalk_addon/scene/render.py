@@ -403,7 +403,7 @@ def render_views(
         same for any choice of yaws. The open file is as it was.
 
     """
-    from PIL import Image
+    from ..face.pictures import open_picture
 
     if not 16 <= size <= 8192:
         raise OptionError(f"A view of {size} pixels cannot be rendered: choose 16 to 8192.")
@@ -425,7 +425,7 @@ def render_views(
             render_frames(scene, frames, Path(folder) / "view_", progress)
             pictures = []
             for frame in frames:
-                with Image.open(Path(folder) / f"view_{frame:05d}.png") as picture:
+                with open_picture(Path(folder) / f"view_{frame:05d}.png") as picture:
                     pictures.append(np.asarray(picture.convert("RGB"), dtype=np.uint8))
             return pictures
 

@@ -207,7 +207,7 @@ def _write_details(operator: str, sentence: str) -> Path | None:
     try:
         path = scratch_folder() / DETAILS_NAME
         path.write_text("\n".join(lines), encoding="utf-8")
-    except OSError:
+    except (OSError, HoloTalkError):
         return None
     return path
 
