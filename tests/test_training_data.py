@@ -135,13 +135,16 @@ def test_landmarks_project_on_to_their_regions(full):
     from holotalk_addon.learning.shards import REGION_LABELS
 
     lips = REGION_LABELS.index("lips")
+    shown = 0
     for arrays in full:
         mouth = arrays["landmarks68"][0, 0, 48:60]
         rows, columns = np.nonzero(arrays["region"][0, 0] == lips)
         if len(rows) < 8:  # under a beard
             continue
+        shown += 1
         assert abs(columns.mean() + 0.5 - mouth[:, 0].mean()) < 2.0
         assert abs(rows.mean() + 0.5 - mouth[:, 1].mean()) < 2.5
+    assert shown, "a beard each"
 
 
 def test_the_face_network_finds_the_landmarks_in_the_picture(full, tools):
@@ -204,11 +207,14 @@ def test_uv_leads_to_the_colour(full, session):
 
 
 def test_the_photo_lies_on_a_ground_and_the_views_do_not(full):
+    seen = 0
     for arrays in full:
         outside = arrays["photo_colour"][0, ..., 3] == 0
         if outside.any():
+            seen += 1
             assert arrays["photo"][0][outside].any()
         assert not arrays["colour"][0, ..., 3].all()
+    assert seen, "everybody fills their photo"
 
 
 def test_codes_give_the_landmarks(full, session):
