@@ -3,8 +3,8 @@
 
     python blender_scripts/describe_house.py [--check]
 
-What stands between the lines ``<!-- modules: NAME -->`` and ``<!-- end -->`` is written anew; everything else in
-the page is left as it is. ``--check`` writes nothing and says what is out of date, with status 1.
+What stands between the lines ``<!-- modules: NAME -->`` and ``<!-- end -->`` is written anew; everything else
+in the page is left as it is. ``--check`` writes nothing and says what is out of date, with status 1.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from holotalk_addon import __version__, pipeline
+from holotalk_addon import pipeline
 from holotalk_addon.cae.completions import KINDS, completion_kind
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
@@ -34,6 +34,7 @@ from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.morphable_model import HeadModel
 from holotalk_addon.learning import judging
+from holotalk_addon.learning.code_digest import code_digest
 from holotalk_addon.learning.shards import SNAPSHOT_SIDE, TrainingData
 from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder, replacing, write_text
@@ -104,9 +105,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _way(name: str) -> tuple[Completion, str]:
-    """A completion, and what its results depend on: the code, and the weights if it has any."""
+    """A completion, and what its results depend on: :func:`made_by`, and the weights if it has any."""
     kind, _, given = name.partition("=")
-    code = code_digest()
+    code = made_by()
     if kind == TEMPLATE:
         return judging.template_copy, code
     if given and not Path(given).is_file():
@@ -119,16 +120,12 @@ def _way(name: str) -> tuple[Completion, str]:
     return way, f"{code} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
-def code_digest(package: Path | None = None) -> str:
-    """Of everything in the package that a head is made by and judged with: what other code has judged, this
-    one judges anew.
+def made_by() -> str:
+    """What every head is made by and judged with: the code of this script and all that it imports, and the
+    parsing network. What others have judged, these judge anew.
     """
-    package = package or Path(pipeline.__file__).parent
-    digest = hashlib.sha256()
-    for room in ("face", "head", "cae"):
-        for path in sorted((package / room).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return f"{__version__} {digest.hexdigest()[:16]}"
+    parsing = pipeline.trained_weights("parsing.tflite").read_bytes()
+    return f"{code_digest(Path(__file__).resolve())} {hashlib.sha256(parsing).hexdigest()[:16]}"
 
 
 # ---------------------------------------------------------------- judging

@@ -146,6 +146,7 @@ def is_one_line(error):
 
 
 def test_fetched_files_of_the_set_up_have_the_pinned_hashes():
+    """Raises at the first that has not."""
     assets.verify()
 
 

@@ -246,6 +246,7 @@ def test_blenders_own_build_gives_the_name(build_addon, addon_zip):
 
 
 def test_blenders_own_tool_accepts_the_zip(build_addon, addon_zip):
+    """Raises what the tool says against it."""
     build_addon.validate(addon_zip, build_addon.blender_tool())
 
 

@@ -12,6 +12,7 @@ import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import skimage.data
@@ -537,7 +538,6 @@ def test_a_short_video(holotalk, demo, tmp_path):
     assert b"moov" in content
     assert b"avc1" in content
     assert contents(tmp_path) == ["x.blend", "x.mp4"]
-    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     reader = imageio_ffmpeg.read_frames(str(path))
     about = next(reader)
     assert about["source_size"] == (192, 192)

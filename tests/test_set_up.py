@@ -36,7 +36,8 @@ def test_other_pythons_are_refused_with_a_way_out(set_up, version):
 
 
 @pytest.mark.parametrize("version", [(3, 11, 2), (3, 13, 0)])
-def test_supported_pythons_pass(set_up, version):
+def test_supported_pythons_are_not_refused(set_up, version):
+    """With the error that others get."""
     set_up.check_python(version, "/usr/bin/python3")
 
 
