@@ -124,7 +124,7 @@ def made_by() -> str:
     """What every head is made by and judged with: the code of this script and all that it imports, and the
     parsing network. What others have judged, these judge anew.
     """
-    parsing = pipeline.trained_weights("parsing.tflite").read_bytes()
+    parsing = find_network("parsing").read_bytes()
     return f"{code_digest(Path(__file__).resolve())} {hashlib.sha256(parsing).hexdigest()[:16]}"
 
 

@@ -30,6 +30,7 @@ from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.code_digest import code_digest
 from holotalk_addon.learning.shards import ShardEntry, TrainingData, open_data
+from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder
 
 TEXTURE = 512
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def makers() -> str:
     """A digest of what stacks are made by: this script with all that it imports, and the parsing network."""
-    parsing = pipeline.trained_weights("parsing.tflite").read_bytes()
+    parsing = find_network("parsing").read_bytes()
     code = code_digest(Path(__file__).resolve())
     return hashlib.sha256(code.encode() + parsing).hexdigest()
 

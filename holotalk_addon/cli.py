@@ -15,16 +15,15 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .cae.completions import AUTO, KINDS, completion_kind, completion_names
+from .arguments import parser
+from .cae.completions import KINDS, completion_kind
 from .errors import HoloTalkError, OptionError, explain
 from .outputs import (
     EXPORTS,
-    STL_HEIGHT_MM,
     ExportOptions,
     beside_obj,
     check_output,
@@ -32,62 +31,9 @@ from .outputs import (
     spare,
     write_text,
 )
+from .terminal import SampleBar, StageBar, say
 
 _VIDEO = (".mp4", ".png")
-
-
-class _TerminalProgress:
-    """One bar for the stage at work, on standard error, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        if not sys.stderr.isatty():
-            return
-        from tqdm import tqdm
-
-        if stage != self._stage or self._bar is None:
-            self.close()
-            self._stage = stage
-            self._bar = tqdm(
-                total=100,
-                desc=f"{stage:<24}",
-                leave=False,
-                bar_format="{desc} {bar} {percentage:3.0f} %  {elapsed}<{remaining}",
-            )
-        self._bar.update(int(100 * fraction) - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-class _SampleProgress:
-    """A bar that counts samples, with rate and time left, on standard error, where that is a terminal."""
-
-    def __init__(self, samples: int) -> None:
-        self._samples = samples
-        self._bar: Any = None
-
-    def __call__(self, fraction: float) -> None:
-        if not sys.stderr.isatty():
-            return
-        done = round(fraction * self._samples)
-        if self._bar is None:
-            from tqdm import tqdm
-
-            # What an earlier run has left counts as done, not toward the rate.
-            self._bar = tqdm(total=self._samples, initial=done, unit="sample", smoothing=0.05, leave=False)
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        if self._bar is not None:
-            self._bar.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A file's name may have letters that the terminal cannot show: escape those, never fail on them.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     if threading.current_thread() is threading.main_thread():
         # Asked to end, clean up as on Ctrl-C: nothing half-written stays.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        status = int(options.run(options))
+        status = _COMMANDS[options.command](options)
         sys.stdout.flush()
         return status
     except HoloTalkError as error:
@@ -124,182 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("holotalk: stopped; nothing half-written was left", file=sys.stderr)
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="holotalk",
-        description="One portrait photo to a 3D head and a looping video for a hologram pyramid. "
-        "Everything runs on this computer; no picture leaves it.",
-    )
-    parser.add_argument("--version", action="version", version=f"holotalk {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run)
-        return sub
-
-    demo = command("demo", _demo, "the built-in portrait with all defaults")
-    demo.add_argument("-o", "--output", type=Path, default=Path("hologram.mp4"), help="default: hologram.mp4")
-    demo.add_argument(
-        "--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings"
-    )
-
-    generate = command("generate", _generate, "a photo to a hologram video (.mp4) or still (.png)")
-    generate.add_argument("photo", type=Path, metavar="PHOTO")
-    generate.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    _add_face(generate)
-    generate.add_argument("--motion", choices=("turntable", "sway", "still"), default="turntable")
-    generate.add_argument("--seconds", type=float, default=6.0, help="length of the loop, default 6")
-    generate.add_argument("--fps", type=int, default=24, help="frames a second, default 24")
-    _add_layout(generate)
-    generate.add_argument(
-        "--sides",
-        choices=("around", "front"),
-        default="around",
-        help="four true sides of the head (default), or the face on all four",
-    )
-    _add_engine(generate)
-    generate.add_argument("--save-blend", type=Path, metavar="FILE.blend", help="keep the scene as well")
-    generate.add_argument(
-        "--report", type=Path, metavar="FILE.json", help="seconds per stage, face, fit, warnings"
-    )
-
-    analyze = command("analyze", _analyze, "the faces of photos: box, score, 68 landmarks, yaw, pitch, roll")
-    analyze.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
-    analyze.add_argument("--json", action="store_true", help="print one JSON list")
-
-    views = command("views", _views, "single unmirrored views: view_<yaw>.png")
-    views.add_argument("photo", type=Path, metavar="PHOTO")
-    views.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    views.add_argument(
-        "--yaw", type=float, nargs="+", default=[-90.0, -45.0, 0.0, 45.0, 90.0], metavar="DEGREES"
-    )
-    views.add_argument("--size", type=int, default=512, help="side of the square pictures, default 512")
-    _add_face(views)
-    _add_engine(views)
-
-    export = command("export", _export, "the head as .glb, .obj, .ply, .stl or .blend")
-    export.add_argument("photo", type=Path, metavar="PHOTO")
-    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    export.add_argument(
-        "--shape-names",
-        choices=("arkit", "rpm"),
-        default="arkit",
-        help="rpm: beside ARKit's 52, Ready Player Me's 15 visemes, mouthOpen, eyesClosed... (.glb, .blend)",
-    )
-    export.add_argument(
-        "--eye-bones", action="store_true", help="bones Head, LeftEye and RightEye that turn the eyes (.glb)"
-    )
-    export.add_argument(
-        "--height-mm", type=float, metavar="MM", help=f"height of the print, default {STL_HEIGHT_MM:g} (.stl)"
-    )
-    _add_face(export, pictures=False)
-
-    template = command("template", _template, "a cut template for the pyramid, in true millimetres")
-    template.add_argument(
-        "--screen-mm", required=True, metavar="WxH", help="lit size of the screen, as 70x150"
-    )
-    template.add_argument("--gap", type=float, default=0.2, help="small end over short side, default 0.2")
-    template.add_argument("--screen", choices=("up", "down"), default="up")
-    template.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.svg")
-
-    testcard = command(
-        "testcard", _testcard, "letters on four sides: which way up, is it mirrored, does the gap fit"
-    )
-    testcard.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png|.mp4")
-    _add_layout(testcard)
-
-    _add_render_data(command("render-data", _render_data, "labelled training data: random people, lit"))
-
-    data = command("assets", _assets, "fetch and check the third-party data; make the head model")
-    data.add_argument("--check", action="store_true", help="say what is missing, fetch nothing")
-    return parser
-
-
-def _add_render_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("-n", "--samples", type=int, required=True, metavar="N", help="how many in all")
-    parser.add_argument(
-        "--preset",
-        choices=("holotalk", "full"),
-        default="holotalk",
-        help="holotalk: grey fronts and sides of 64 pixels (default); full: photo, views and all that is "
-        "known about them",
-    )
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the pictures; full: default 256")
-    parser.add_argument("--seed", type=int, default=0, help="decides who the people are, default 0")
-    parser.add_argument(
-        "--yaws",
-        type=float,
-        nargs="*",
-        metavar="DEGREES",
-        help="views of the preset full; without degrees: the photo alone",
-    )
-    parser.add_argument(
-        "--first-person",
-        type=int,
-        default=0,
-        metavar="NUMBER",
-        help="number of the first one; people from 1000000 on are held out of training",
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes on this computer, default one for each processor; 0: this process alone",
-    )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler whose workers shall render")
-
-
-def _add_face(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
-    parser.add_argument(
-        "--face",
-        type=int,
-        default=1,
-        metavar="N",
-        help="which face: 1 is the largest (default); beside a sure face doubtful ones come last",
-    )
-    parser.add_argument(
-        "--complete",
-        choices=completion_names(),
-        default=AUTO,
-        help="how what the photo does not show is completed. "
-        + "; ".join(f"{kind.name}: {kind.does}" for kind in KINDS)
-        + f"; {AUTO} (default): {KINDS[0].name}",
-    )
-    if pictures:
-        parser.add_argument(
-            "--pictures",
-            type=Path,
-            metavar="DIR",
-            help="also write the pictures there that the completion draws itself of the person",
-        )
-    parser.add_argument(
-        "--exposure",
-        choices=("auto", "lift", "keep"),
-        default="auto",
-        help="brighten the photo where the face is far too dark (auto), where it is rather dark too (lift), "
-        "or never (keep): black is invisible in a pyramid",
-    )
-
-
-def _add_layout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--size", type=int, default=1080, help="side of the square layout in pixels, default 1080"
-    )
-    parser.add_argument(
-        "--frame", metavar="WxH", help="whole picture, the layout centred in it; default: the square"
-    )
-    parser.add_argument("--screen", choices=("up", "down"), default="up", help="which way the screen faces")
-    parser.add_argument(
-        "--gap", type=float, default=0.2, help="small end of the pyramid over the size, default 0.2"
-    )
-
-
-def _add_engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("auto", "workbench", "eevee", "cycles"), default="auto")
 
 
 def _pair(text: str, option: str, example: str) -> tuple[float, float]:
@@ -320,12 +90,8 @@ def _layout(options: argparse.Namespace) -> Any:
         frame = (int(width), int(height))
     layout = pyramid_layout(options.size, options.gap, options.screen, frame)
     for note in layout.notes:
-        _say(note)
+        say(note)
     return layout
-
-
-def _say(sentence: str) -> None:
-    print(f"holotalk: {sentence}", file=sys.stderr)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -335,7 +101,7 @@ def _demo(options: argparse.Namespace) -> int:
     arguments = ["generate", f"--output={options.output}"]
     if options.report:
         arguments += [f"--report={options.report}"]
-    return _generate(_parser().parse_args([*arguments, "--", str(assets.demo_portrait())]))
+    return _generate(parser().parse_args([*arguments, "--", str(assets.demo_portrait())]))
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -387,7 +153,7 @@ def _person(options: argparse.Namespace) -> tuple[Any, Any]:
     """The person of the options' photo, and the stages so far; warnings are said."""
     from . import pipeline
 
-    stages = pipeline.Stages(_TerminalProgress())
+    stages = pipeline.Stages(StageBar())
     pipeline.check_completion(options.complete)
     try:
         with stages.stage("Loading"):
@@ -398,12 +164,12 @@ def _person(options: argparse.Namespace) -> tuple[Any, Any]:
     finally:
         _close(stages)
     for warning in person.warnings:
-        _say(warning)
+        say(warning)
     return person, stages
 
 
 def _close(stages: Any) -> None:
-    if isinstance(stages.tell, _TerminalProgress):
+    if isinstance(stages.tell, StageBar):
         stages.tell.close()
 
 
@@ -423,7 +189,7 @@ def _analyze(options: argparse.Namespace) -> int:
             ]
         except HoloTalkError as error:
             entry["error"] = " ".join(str(error).split())
-            _say(entry["error"])
+            say(entry["error"])
         entries.append(entry)
     if options.json:
         print(json.dumps(entries))
@@ -456,7 +222,7 @@ def _views(options: argparse.Namespace) -> int:
     if not all(abs(yaw) <= 360 for yaw in options.yaw):
         raise OptionError("--yaw takes degrees from -360 to 360.")
     if size != options.size:
-        _say(f"--size {options.size} is odd: {size} is used.")
+        say(f"--size {options.size} is odd: {size} is used.")
     check_results_folder(options.output)
     pictures = _picture_paths(options)
     spare(options.photo, *(options.output / f"view_{yaw:g}.png" for yaw in options.yaw), *pictures)
@@ -519,7 +285,7 @@ def _render_data(options: argparse.Namespace) -> int:
     from .learning.orders import make_order
 
     order = make_order(options.preset, options.seed, options.size, options.yaws, options.first_person)
-    progress = _SampleProgress(options.samples)
+    progress = SampleBar(options.samples)
     try:
         card = pipeline.render_data(
             order,
@@ -528,11 +294,11 @@ def _render_data(options: argparse.Namespace) -> int:
             workers=options.workers,
             scheduler=options.scheduler,
             progress=progress,
-            say=_say,
+            say=say,
         )
     except KeyboardInterrupt:
         progress.close()
-        _say(f"stopped; what is done is kept in {options.output}, and the same command goes on")
+        say(f"stopped; what is done is kept in {options.output}, and the same command goes on")
         return 130
     finally:
         progress.close()
@@ -549,6 +315,19 @@ def _assets(options: argparse.Namespace) -> int:
 
         print(f"The head model: {ensure_model()}")
     return status
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "generate": _generate,
+    "analyze": _analyze,
+    "views": _views,
+    "export": _export,
+    "template": _template,
+    "testcard": _testcard,
+    "render-data": _render_data,
+    "assets": _assets,
+}
 
 
 if __name__ == "__main__":

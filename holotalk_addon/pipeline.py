@@ -8,13 +8,11 @@ Blender. The command line and the add-on reach ``head`` and ``scene`` through th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +21,10 @@ from . import assets
 from .errors import OptionError
 from .networks import find_network
 from .outputs import make_folder, replacing
-from .progress import Progress, Say, say_nothing, silent
+from .progress import Progress, Say, Stages, Tell, say_nothing, silent, tell_nobody
+from .report import face_entry, report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .cae.completions import CompletionKind
     from .cae.self_check import SelfCheck
     from .face import Face, FaceModels, ParsingNetwork, Photo
@@ -44,32 +41,38 @@ if TYPE_CHECKING:
     from .scene.hologram_scene import HologramScene
     from .scene.photo_session import PhotoSession
 
+__all__ = [
+    "EXPOSURES",
+    "Fitted",
+    "Person",
+    "Stages",
+    "TakenFace",
+    "Tell",
+    "Tools",
+    "build_hologram",
+    "check_completion",
+    "completion",
+    "export",
+    "face_entry",
+    "fitted",
+    "load_tools",
+    "new_file",
+    "person_from_photo",
+    "person_from_pixels",
+    "render_data",
+    "render_data_for_panel",
+    "render_hologram",
+    "render_views",
+    "report",
+    "save_blend",
+    "take_face",
+    "tell_nobody",
+    "write_pictures",
+    "write_testcard",
+]
+
 EXPOSURES = ("auto", "lift", "keep")
 """What may be done about a dark photo: brighten it where the face is far too dark, or rather dark; or not."""
-
-Tell = Callable[[str, float], None]
-"""Told a stage's name and the fraction of it done. It may raise to cancel."""
-
-
-def tell_nobody(_stage: str, _fraction: float) -> None:
-    """A :data:`Tell` that drops what it hears."""
-
-
-@dataclass
-class Stages:
-    """Runs named stages: tells how far each is and keeps how long it took."""
-
-    tell: Tell = tell_nobody
-    seconds: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Progress]:
-        """Time what happens inside; yields the stage's own :data:`~.progress.Progress`."""
-        self.tell(name, 0.0)
-        start = time.perf_counter()
-        yield partial(self.tell, name)
-        self.seconds.append((name, time.perf_counter() - start))
-        self.tell(name, 1.0)
 
 
 @dataclass(frozen=True)
@@ -446,43 +449,3 @@ def write_testcard(layout: PyramidLayout, output: Path) -> None:
     from .scene.render import render_picture
 
     render_picture(testcard(layout), output)
-
-
-def face_entry(face: Face, scale: float = 1.0) -> dict[str, Any]:
-    """A face as the command line's contract writes it: pixels of the original picture, degrees.
-
-    Args:
-        face: the face.
-        scale: working pixels over original pixels.
-    """
-    return {
-        "box": [round(float(v) / scale, 2) for v in face.box],
-        "score": round(float(face.score), 4),
-        "yaw": round(face.yaw, 2),
-        "pitch": round(face.pitch, 2),
-        "roll": round(face.roll, 2),
-        "rotation": [[round(float(v), 6) for v in row] for row in face.rotation],
-        "landmarks68": [[round(float(v) / scale, 2) for v in point] for point in face.landmarks68],
-    }
-
-
-def report(person: Person, stages: Stages) -> dict[str, Any]:
-    """What ``--report`` writes: seconds per stage, the face, the fit, warnings; original pixels."""
-    fit = person.fit
-    strengths = zip(person.head.expression_names, person.head.expression, strict=True)
-    return {
-        "stages": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in stages.seconds],
-        "face": face_entry(person.face, person.photo.scale),
-        "fit": {
-            "nme_percent": round(fit.nme_percent, 3),
-            "residual_nme_percent": round(fit.residual_nme_percent, 3),
-            "focal_px": round(fit.camera.focal / person.photo.scale, 1),
-            "expression": {name: round(float(s), 3) for name, s in strengths if s > 0.01},
-        },
-        "check": {
-            "distance": round(person.check.distance, 3),
-            "seen": round(person.check.seen, 3),
-            "landmarks_percent": round(person.check.landmarks, 2) if person.check.found else None,
-        },
-        "warnings": list(person.warnings),
-    }

@@ -254,6 +254,7 @@ def test_the_photo_is_spared(cli, tmp_path):
 
 def test_a_completion_is_one_entry(cli, monkeypatch, tmp_path, capsys):
     """Whoever adds one finds it in the command line, in the panel's choices and in the measures."""
+    from holotalk_addon import arguments
     from holotalk_addon import cli as command_line
     from holotalk_addon.cae import completions
     from holotalk_addon.head.fill import mirror_and_fill
@@ -267,17 +268,17 @@ def test_a_completion_is_one_entry(cli, monkeypatch, tmp_path, capsys):
     dummy = completions.CompletionKind(
         "dummy", "Dummy", "nothing new", lambda w: asked.append(w) or mirror_and_fill
     )
-    for module in (completions, command_line):
+    for module in (completions, arguments, command_line):
         monkeypatch.setattr(module, "KINDS", (*KINDS, dummy))
     assert pipeline.completion("dummy") is mirror_and_fill
     assert asked == [None]
     assert pipeline.check_completion("dummy") is dummy
     assert (
-        command_line._parser().parse_args(["views", "a.jpg", "-o", "b", "--complete", "dummy"]).complete
+        arguments.parser().parse_args(["views", "a.jpg", "-o", "b", "--complete", "dummy"]).complete
         == "dummy"
     )
     with pytest.raises(SystemExit):
-        command_line._parser().parse_args(["views", "--help"])
+        arguments.parser().parse_args(["views", "--help"])
     assert "dummy: nothing new" in " ".join(capsys.readouterr().out.split())
 
 
