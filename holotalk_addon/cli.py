@@ -31,6 +31,7 @@ from .outputs import (
     spare,
     write_text,
 )
+from .report import face_entry, report
 from .terminal import SampleBar, StageBar, say
 
 _VIDEO = (".mp4", ".png")
@@ -128,7 +129,7 @@ def _generate(options: argparse.Namespace) -> int:
         _close(stages)
     pipeline.write_pictures(person, pictures)
     if options.report:
-        write_text(options.report, json.dumps(pipeline.report(person, stages), indent=1) + "\n")
+        write_text(options.report, json.dumps(report(person, stages), indent=1) + "\n")
     for path in (options.output, *pictures):
         print(path)
     return 0
@@ -184,9 +185,7 @@ def _analyze(options: argparse.Namespace) -> int:
         try:
             photo = read_photo(path)
             entry |= {"width": photo.original_width, "height": photo.original_height}
-            entry["faces"] = [
-                pipeline.face_entry(face, photo.scale) for face in find_faces(photo, tools.faces)
-            ]
+            entry["faces"] = [face_entry(face, photo.scale) for face in find_faces(photo, tools.faces)]
         except HoloTalkError as error:
             entry["error"] = " ".join(str(error).split())
             say(entry["error"])

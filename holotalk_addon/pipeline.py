@@ -22,7 +22,6 @@ from .errors import OptionError
 from .networks import find_network
 from .outputs import make_folder, replacing
 from .progress import Progress, Say, Stages, Tell, say_nothing, silent, tell_nobody
-from .report import face_entry, report
 
 if TYPE_CHECKING:
     from .cae.completions import CompletionKind
@@ -53,7 +52,6 @@ __all__ = [
     "check_completion",
     "completion",
     "export",
-    "face_entry",
     "fitted",
     "load_tools",
     "new_file",
@@ -63,7 +61,6 @@ __all__ = [
     "render_data_for_panel",
     "render_hologram",
     "render_views",
-    "report",
     "save_blend",
     "take_face",
     "tell_nobody",

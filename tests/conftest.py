@@ -41,12 +41,25 @@ def demo_person(tools):
 
 
 @pytest.fixture(scope="session")
-def evaluate():
+def load_script():
+    """``load_script(name)``: a script of ``blender_scripts``, as a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "blender_scripts")  # they import one another
+
+        def load(name):
+            spec = importlib.util.spec_from_file_location(name, ROOT / "blender_scripts" / f"{name}.py")
+            module = importlib.util.module_from_spec(spec)
+            patch.setitem(sys.modules, name, module)  # dataclasses look themselves up there
+            spec.loader.exec_module(module)
+            return module
+
+        yield load
+
+
+@pytest.fixture(scope="session")
+def evaluate(load_script):
     """The script that measures, as a module."""
-    spec = importlib.util.spec_from_file_location("evaluate", ROOT / "blender_scripts" / "evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("evaluate")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from faces import case_path, photo_path
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.face import photo_from_pixels, read_photo
+from holotalk_addon.report import report
 
 UNLIKE = "does not look like the photo"
 
@@ -32,7 +33,7 @@ def test_a_good_head_passes(demo_person):
 
 
 def test_the_report_has_the_figures(demo_person):
-    figures = pipeline.report(demo_person, pipeline.Stages())["check"]
+    figures = report(demo_person, pipeline.Stages())["check"]
     assert figures == {
         "distance": round(demo_person.check.distance, 3),
         "seen": round(demo_person.check.seen, 3),
