@@ -22,18 +22,16 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+from evaluate_speed import memory, speed
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -53,8 +51,9 @@ from holotalk_addon.face.pose import CHIN, mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
-from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel, triangulate
+from holotalk_addon.head.morphable_model import OUTER_EYE_CORNERS, HeadModel
 from holotalk_addon.head.raster import rasterize
+from holotalk_addon.head.surface import triangulate
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.shards import TrainingData
 from holotalk_addon.outputs import make_folder, replacing
@@ -79,7 +78,7 @@ PEOPLE_SEED = 4_1977  # not the seed the head model is compiled with: these peop
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; returns 0, or 2 after an error that the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    sections = {"geometry": _geometry, "speed": _speed, "memory": _memory}
+    sections = {"geometry": _geometry, "speed": speed, "memory": memory}
     names = ["likeness", *sections]
     parser.add_argument("--only", nargs="+", choices=[*names, "floor"], default=names)
     parser.add_argument("--data", type=Path, metavar="DIR", help="held-out people, for floor")
@@ -312,7 +311,7 @@ def outline_iou(tools: pipeline.Tools, person: pipeline.Person) -> tuple[float, 
     head = cover(posed, person.head.polygons[person.head.polygon_parts != PARTS.index("lashes")])
     whole, hair = head, person.head.hair
     if hair is not None:
-        uv = hair.polygon_uvs[:, :3].mean(axis=1)
+        uv = hair.uvs[:, :3].mean(axis=1)
         rows, columns = hair.texture.shape[:2]
         row, column = ((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns
         whole = head | cover(hair.vertices, hair.polygons[hair.texture[row, column, 3] > 127])
@@ -418,94 +417,6 @@ def _geometry(tools: pipeline.Tools) -> None:
         f"468 points in 3D {mean[4]:.1f}, {mean[5]:.1f}, {mean[6]:.1f}; "
         f"fit {mean[7]:.1f}, {mean[8]:.1f}, {mean[9]:.1f}."
     )
-
-
-# ---------------------------------------------------------------- speed and memory
-
-
-def _speed(tools: pipeline.Tools) -> None:
-    from holotalk_addon.hologram.layout import pyramid_layout
-    from holotalk_addon.hologram.motion import loop_motion
-    from holotalk_addon.scene import hologram_scene, render
-    from holotalk_addon.scene.head_subject import HeadSubject
-
-    stages = pipeline.Stages()
-    photo = assets.demo_portrait()
-    pipeline.person_from_photo(photo, tools, pipeline.Stages())  # warm caches, as for a second photo
-    person = pipeline.person_from_photo(photo, tools, stages)
-    total = sum(seconds for _, seconds in stages.seconds)
-    print("| stage | seconds | share |\n|---|---|---|")
-    for name, seconds in stages.seconds:
-        print(f"| {name} | {seconds:.2f} | {seconds / total:.0%} |")
-    print(f"| photo to head | {total:.2f} | |")
-
-    layout, motion = pyramid_layout(), loop_motion("turntable", seconds=2.0, fps=24)
-    with tempfile.TemporaryDirectory() as folder:
-        hologram_scene.new_file()
-        hologram = hologram_scene.build_hologram(HeadSubject(person.head), layout, motion)
-        start = time.perf_counter()
-        render.render_hologram(hologram, Path(folder) / "turntable.mp4")
-        turntable = time.perf_counter() - start
-        start = time.perf_counter()
-        _plain_renders(hologram, Path(folder))
-        plain = time.perf_counter() - start
-    print(
-        f"\nA turntable, {motion.frames} frames at {layout.size} pixels, video included: {turntable:.1f} s, "
-        f"{turntable / motion.frames:.2f} s a frame; four cameras rendered plainly for every frame: "
-        f"{plain:.1f} s; ratio {turntable / plain:.2f}."
-    )
-    _enabling()
-
-
-def _enabling() -> None:
-    """How long Blender takes to enable the add-on: in processes of their own, where nothing is loaded yet."""
-    code = (
-        "import time\nimport bpy\nbegan = time.perf_counter()\n"
-        "import holotalk_addon\nholotalk_addon.register()\nprint('SECONDS', time.perf_counter() - began)"
-    )
-    found = []
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        found += [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("SECONDS")]
-    print(f"\nEnabling the add-on: {np.median(found):.3f} s, the median of five.")
-
-
-def _plain_renders(hologram: Any, folder: Path) -> None:
-    """The plain way: every camera, every frame, a render call each."""
-    import bpy
-
-    from holotalk_addon.scene.quiet import quiet
-
-    with quiet():
-        for name in hologram.views:
-            scene = bpy.data.scenes[name]
-            for frame in range(1, hologram.motion.frames + 1):
-                scene.frame_set(frame)
-                scene.render.filepath = str(folder / f"{name}_{frame:04d}.png")
-                bpy.ops.render.render(write_still=True, scene=name)
-
-
-def _memory(_tools: pipeline.Tools) -> None:
-    """Peak resident memory of a whole ``generate`` at the default size, measured on a child process.
-
-    By the kernel's high-water mark of the program: ``ru_maxrss`` also counts the process that started it.
-    """
-    if sys.platform != "linux":
-        print("The peak of memory is read from /proc, which this system does not have.")
-        return
-    program = (
-        "import re, sys; from holotalk_addon import cli; status = cli.main(sys.argv[1:]); "
-        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]; "
-        "print(peak, file=sys.stderr); sys.exit(status)"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        output = str(Path(folder) / "hologram.mp4")
-        arguments = ["generate", str(assets.demo_portrait()), "-o", output, "--seconds", "1"]
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
-        )
-    peak = int(done.stderr.split()[-1]) / 1024**2
-    print(f"Peak resident memory of `holotalk generate` at the default size, 24 frames: {peak:.2f} GB.")
 
 
 if __name__ == "__main__":

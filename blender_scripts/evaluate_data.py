@@ -141,6 +141,7 @@ def _plain(people: Sequence[tuple[Any, Any]]) -> float:
     from holotalk_addon.scene.head_object import make_head_object
     from holotalk_addon.scene.materials import lit_materials
     from holotalk_addon.scene.quiet import quiet
+    from holotalk_addon.scene.view_camera import place_camera
 
     def sample(person: Any, shot: Any, yaw: float, folder: Path) -> None:
         hologram_scene.new_file()
@@ -164,7 +165,7 @@ def _plain(people: Sequence[tuple[Any, Any]]) -> float:
         scene.camera = camera
         with lit_materials(list(head.data.materials)), quiet():
             for turn in (yaw, yaw - 90.0):
-                training_studio.place_camera(camera, level_view(turn, 64))
+                place_camera(camera, level_view(turn, 64))
                 scene.render.filepath = str(folder / "plain.png")
                 bpy.ops.render.render(write_still=True, scene=scene.name)
                 with Image.open(folder / "plain.png") as picture:

@@ -25,16 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holotalk_addon.errors import HoloTalkError, MissingPartError
-from holotalk_addon.learning.parsing_samples import (
+from holotalk_addon.learning.parsing_people import (
     ParsingPeople,
-    class_overlap,
     drawn_grounds,
     grounds_from,
     load_people,
-    make_sample,
     people_of,
     save_people,
 )
+from holotalk_addon.learning.parsing_samples import class_overlap, make_sample
 from holotalk_addon.outputs import check_output
 
 GROUNDS = 500

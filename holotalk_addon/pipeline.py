@@ -206,7 +206,7 @@ def person_from_pixels(
     head = Head(
         vertices=fit.vertices,
         polygons=model.polygons,
-        polygon_uvs=model.polygon_uvs,
+        uvs=model.polygon_uvs,
         polygon_parts=model.polygon_parts,
         expression_names=tuple(str(name) for name in model.expression_names),
         expression_deltas=model.expression_basis,

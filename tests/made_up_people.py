@@ -14,7 +14,7 @@ from holotalk_addon.head.drawing import draw_head
 from holotalk_addon.head.template import template_colours
 from holotalk_addon.head.view import level_view
 from holotalk_addon.learning import shards
-from holotalk_addon.learning.parsing_samples import ParsingPeople
+from holotalk_addon.learning.parsing_people import ParsingPeople
 
 
 def _shape_and_paint(model, number):

@@ -57,7 +57,7 @@ def stand_in_head(columns: int = 48, rows: int = 40, texture_size: int = 1024) -
     return Head(
         vertices=vertices,
         polygons=np.concatenate(builder.polygons).astype(np.int32),
-        polygon_uvs=np.concatenate(builder.uvs).astype(np.float32),
+        uvs=np.concatenate(builder.uvs).astype(np.float32),
         polygon_parts=parts,
         expression_names=ARKIT_NAMES,
         expression_deltas=_deltas(vertices, eye_of),
@@ -78,7 +78,7 @@ def stand_in_hair(head: Head, gap: float = HAIR_GAP) -> Hair:
     centre = head.vertices[np.maximum(head.polygons, 0)].mean(axis=1)
     scalp = (centre[:, 1] > 0.05) | ((centre[:, 2] < -0.02) & (centre[:, 1] > -0.06))
     polygons = head.polygons[scalp & (head.polygon_parts == 0)]
-    uvs = head.polygon_uvs[scalp & (head.polygon_parts == 0)].copy()
+    uvs = head.uvs[scalp & (head.polygon_parts == 0)].copy()
     used, numbers = np.unique(polygons, return_inverse=True)
     used = used[1:]  # without the -1 of the triangles on the crown
     polygons = numbers.reshape(polygons.shape) - 1
@@ -98,7 +98,7 @@ def stand_in_hair(head: Head, gap: float = HAIR_GAP) -> Hair:
     return Hair(
         vertices=vertices,
         polygons=polygons.astype(np.int32),
-        polygon_uvs=uvs.astype(np.float32),
+        uvs=uvs.astype(np.float32),
         soft=soft,
         fade=np.clip((vertices[:, 1] + 0.056) / 0.01, 0.0, 1.0).astype(np.float32),
         texture=texture,

@@ -49,7 +49,7 @@ def test_obj_is_posed_textured_and_whole(tmp_path):
     assert len(obj.data.materials) == 5
     uvs = np.array([loop.vector for loop in obj.data.uv_layers[0].uv])
     order = np.argsort(head.polygon_parts, kind="stable")
-    expected = head.polygon_uvs[order][head.polygons[order] >= 0]
+    expected = head.uvs[order][head.polygons[order] >= 0]
     np.testing.assert_allclose(uvs, expected, atol=1e-5)
 
 
@@ -181,7 +181,7 @@ def test_obj_has_hair_as_an_object_of_its_own(tmp_path):
     corners = np.array([obj.data.vertices[loop.vertex_index].co for loop in obj.data.loops])
     np.testing.assert_allclose(corners, head.hair.vertices[head.hair.polygons[order][used]], atol=1e-5)
     uvs = np.array([loop.vector for loop in obj.data.uv_layers[0].uv])
-    np.testing.assert_allclose(uvs, head.hair.polygon_uvs[order][used], atol=1e-5)
+    np.testing.assert_allclose(uvs, head.hair.uvs[order][used], atol=1e-5)
     # Without hair nothing of it is written.
     assert len(export_head(stand_in_head(), tmp_path / "bald.obj")) == 3
     assert "Hair" not in (tmp_path / "bald.obj").read_text() + (tmp_path / "bald.mtl").read_text()
@@ -226,8 +226,8 @@ def test_ply_goes_round_the_texture_of_hair_as_its_coordinates_do(tmp_path):
     assert (right, left) == (list(RIGHT_HAIR), list(LEFT_HAIR))
 
     def colours(turns, name):
-        uvs = head.hair.polygon_uvs + np.array([turns, 0], dtype=np.float32)
-        export_head(replace(head, hair=replace(head.hair, polygon_uvs=uvs)), tmp_path / name)
+        uvs = head.hair.uvs + np.array([turns, 0], dtype=np.float32)
+        export_head(replace(head, hair=replace(head.hair, uvs=uvs)), tmp_path / name)
         new_file()
         with quiet():
             bpy.ops.wm.ply_import(filepath=str(tmp_path / name), forward_axis="NEGATIVE_Z", up_axis="Y")

@@ -129,7 +129,7 @@ def test_lashes_have_a_picture_of_their_own_and_look_the_same(tmp_path):
     assert ((uvs > 0) & (uvs < 1)).all()
     # Each triangle's middle shows the same in its picture as in the head's texture.
     middles = uvs[file.accessor(lashes["indices"]).reshape(-1, 3)].mean(axis=1)
-    mine = head.polygon_uvs[head.polygon_parts == 2]
+    mine = head.uvs[head.polygon_parts == 2]
     expected = np.concatenate([mine[:, [0, 1, 2]].mean(axis=1), mine[:, [0, 2, 3]].mean(axis=1)])
     rows, columns = head.texture.shape[:2]
     x, y = (expected * [columns, rows]).astype(int).T

@@ -26,7 +26,7 @@ def hair(given):
 
 def texels(hair):
     """(F, 4) the texel under the middle of each polygon; the texture goes on round the head."""
-    uv = hair.polygon_uvs[:, :3].mean(axis=1)
+    uv = hair.uvs[:, :3].mean(axis=1)
     rows, columns = hair.texture.shape[:2]
     return hair.texture[((1 - uv[:, 1]) * rows).astype(int), (uv[:, 0] * columns).astype(int) % columns]
 

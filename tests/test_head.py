@@ -27,10 +27,11 @@ from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.head import PARTS
 from holotalk_addon.head.landmark_errors import drift_of, eye_distance
-from holotalk_addon.head.morphable_model import REGIONS, load_model, save_model, vertex_normals
+from holotalk_addon.head.morphable_model import REGIONS, align_similarity, load_model, save_model
 from holotalk_addon.head.raster import rasterize
+from holotalk_addon.head.surface import vertex_normals
 from holotalk_addon.head.texture import bake_photo, texels
-from holotalk_addon.people.compile_model import align_similarity, compile_model
+from holotalk_addon.people.compile_model import compile_model
 from holotalk_addon.people.identity_targets import read_identity_targets
 
 ROOT = Path(__file__).parents[1]

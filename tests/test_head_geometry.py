@@ -7,10 +7,10 @@ from scipy.spatial import Delaunay
 
 from holotalk_addon.head.camera import Camera
 from holotalk_addon.head.fitting import _rotation_of, _rotation_vector
-from holotalk_addon.head.morphable_model import triangulate, vertex_normals
+from holotalk_addon.head.membrane import membrane
+from holotalk_addon.head.morphable_model import align_similarity
 from holotalk_addon.head.raster import barycentric, pixel_centres, rasterize
-from holotalk_addon.head.surface import membrane
-from holotalk_addon.people.compile_model import align_similarity
+from holotalk_addon.head.surface import triangulate, vertex_normals
 
 # --- camera ------------------------------------------------------------------------------------------
 

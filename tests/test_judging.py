@@ -321,7 +321,7 @@ def _ball(radius):
     return Hair(
         vertices=(radius * np.stack(sides, axis=-1)).reshape(-1, 3).astype(np.float32),
         polygons=polygons,
-        polygon_uvs=uvs[polygons],
+        uvs=uvs[polygons],
         soft=np.ones(len(polygons), dtype=bool),
         fade=np.ones(number.size, dtype=np.float32),
         texture=texture,

@@ -14,19 +14,18 @@ from made_up_people import (
 
 from holotalk_addon.errors import OptionError
 from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE
-from holotalk_addon.learning.parsing_samples import (
+from holotalk_addon.learning.parsing_people import (
     CLOTHES,
     COVER,
     HAIR,
     SKIN,
-    UNKNOWN,
     drawn_grounds,
     grounds_from,
     load_people,
-    make_sample,
     people_of,
     save_people,
 )
+from holotalk_addon.learning.parsing_samples import UNKNOWN, make_sample
 from holotalk_addon.learning.shards import open_data
 
 COLOUR = {SKIN: SKIN_COLOUR, HAIR: HAIR_COLOUR, CLOTHES: CLOTHES_COLOUR}
@@ -131,7 +130,7 @@ def only(monkeypatch, **returned):
         "_recoloured": lambda cut_out, *_: cut_out,
         "_photographed": lambda rgb, _: rgb,
         "_frame": lambda *_: np.ones((SIDE, SIDE), dtype=bool),
-        "_covered": lambda _, rgb, label, *__: (rgb, label),
+        "with_covers": lambda _, rgb, label, *__: (rgb, label),
         "_place": lambda points, rng, _, whole=module._place: whole(points, rng, False),
     }
     for name, value in (plain | returned).items():
@@ -152,7 +151,7 @@ def test_others_behind_are_ground(people, monkeypatch):
 
 
 def test_what_is_before_the_head_is_cover(people, monkeypatch):
-    only(monkeypatch, _covered=None)
+    only(monkeypatch, with_covers=None)
     plain = samples(people, 1, varied=False)[0]
     head = np.isin(plain.label, (SKIN, HAIR))
     covered = []

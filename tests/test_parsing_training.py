@@ -20,7 +20,8 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make test
 
 from holotalk_addon.face.parsing import CHANNELS, CLASSES, SIDE, ParsingNetwork
 from holotalk_addon.learning import conversion, engine
-from holotalk_addon.learning.parsing_samples import UNKNOWN, make_sample, save_people
+from holotalk_addon.learning.parsing_people import save_people
+from holotalk_addon.learning.parsing_samples import UNKNOWN, make_sample
 from holotalk_addon.learning.parsing_training import COUNTS, PixelLoss, judge, parsing_network, parsing_task
 from holotalk_addon.networks import find_network
 

@@ -15,7 +15,8 @@ import skimage.data
 from PIL import Image, ImageCms
 
 from holotalk_addon.errors import PhotoError
-from holotalk_addon.face.photo import SMALLEST_SIDE, focal_length, read_photo, with_believable_focal
+from holotalk_addon.face.exif import focal_length
+from holotalk_addon.face.photo import SMALLEST_SIDE, read_photo, with_believable_focal
 
 
 @pytest.fixture(scope="module")

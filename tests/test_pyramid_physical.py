@@ -20,11 +20,12 @@ from stand_in_head import stand_in_head
 
 from holotalk_addon.hologram.layout import pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.hologram.solid import metres_per_pixel, mirror_corners
 from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import render_hologram, render_views
-from holotalk_addon.scene.virtual_pyramid import build_virtual_pyramid, metres_per_pixel, mirror_corners
+from holotalk_addon.scene.virtual_pyramid import build_virtual_pyramid
 
 SIZE = 480
 # The head as seen by somebody who stands at its front, at its +x side, behind it, at its -x side.

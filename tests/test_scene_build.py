@@ -88,7 +88,7 @@ def test_head_is_one_clean_object():
     assert all(p.use_smooth for p in obj.data.polygons)
     assert not obj.data.validate(verbose=True)  # nothing had to be mended
     uvs = np.array([loop.vector for loop in obj.data.uv_layers["UVMap"].uv])
-    np.testing.assert_allclose(uvs, head.polygon_uvs[head.polygons >= 0], atol=1e-6)
+    np.testing.assert_allclose(uvs, head.uvs[head.polygons >= 0], atol=1e-6)
     fade = [value.value for value in obj.data.attributes["holotalk_fade"].data]
     np.testing.assert_allclose(fade, head.fade, atol=1e-6)
     subdivision = obj.modifiers["Subdivision"]
@@ -276,7 +276,7 @@ def test_hair_is_read_back_as_it_was_made_and_as_the_user_changed_it():
     for name in ("polygons", "soft", "texture"):
         np.testing.assert_array_equal(getattr(read, name), getattr(made.hair, name))
         assert getattr(read, name).dtype == getattr(made.hair, name).dtype
-    for name in ("vertices", "polygon_uvs", "fade"):
+    for name in ("vertices", "uvs", "fade"):
         np.testing.assert_allclose(getattr(read, name), getattr(made.hair, name), atol=1e-6)
     assert read_head(head, shape_only=True).hair.texture.shape == (1, 1, 4)
 

@@ -406,7 +406,7 @@ def test_inside_of_the_open_bust_stays_dark(engine):
         head,
         texture=texture,
         polygons=head.polygons[kept],
-        polygon_uvs=head.polygon_uvs[kept],
+        uvs=head.uvs[kept],
         polygon_parts=head.polygon_parts[kept],
     )
     seen, inside = render_views(HeadSubject(half), [0, 180], 96, engine)
@@ -514,7 +514,7 @@ def test_of_soft_hair_only_the_outside_shows(engine):
     rim = replace(
         head.hair,
         polygons=head.hair.polygons[kept],
-        polygon_uvs=head.hair.polygon_uvs[kept],
+        uvs=head.hair.uvs[kept],
         soft=head.hair.soft[kept],
         texture=np.full((4, 4, 4), 255, np.uint8),
     )

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import system_libraries
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "blender_scripts" / "set_up.py"
@@ -41,37 +42,42 @@ def test_supported_pythons_are_not_refused(set_up, version):
     set_up.check_python(version, "/usr/bin/python3")
 
 
-def test_exactly_the_missing_libraries_are_named(set_up):
-    assert set_up.missing_libraries(lambda _soname: True, lambda: True) == []
+def test_exactly_the_missing_libraries_are_named():
+    assert system_libraries.missing_libraries(lambda _soname: True, lambda: True) == []
     gone = {"libEGL.so.1", "libSM.so.6"}
-    assert set_up.missing_libraries(lambda soname: soname not in gone, lambda: True) == ["libsm6", "libegl1"]
-    assert set_up.missing_libraries(lambda _soname: True, lambda: False) == ["libgl1-mesa-dri"]
-    assert set_up.missing_libraries(lambda _soname: False, lambda: False) == list(set_up.LIBRARIES)
+    assert system_libraries.missing_libraries(lambda soname: soname not in gone, lambda: True) == [
+        "libsm6",
+        "libegl1",
+    ]
+    assert system_libraries.missing_libraries(lambda _soname: True, lambda: False) == ["libgl1-mesa-dri"]
+    assert system_libraries.missing_libraries(lambda _soname: False, lambda: False) == list(
+        system_libraries.LIBRARIES
+    )
 
 
-def test_the_loader_is_really_asked(set_up):
-    assert not set_up.loads("libholotalk-does-not-exist.so.0")
+def test_the_loader_is_really_asked():
+    assert not system_libraries.loads("libholotalk-does-not-exist.so.0")
     if sys.platform == "linux":
-        assert set_up.loads("libc.so.6")
+        assert system_libraries.loads("libc.so.6")
 
 
-def test_drivers_are_looked_for_on_the_disk(set_up, tmp_path, monkeypatch):
+def test_drivers_are_looked_for_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.delenv("LIBGL_DRIVERS_PATH", raising=False)
     pattern = str(tmp_path / "*" / "dri" / "*_dri.so")
-    assert not set_up.has_driver([pattern])
+    assert not system_libraries.has_driver([pattern])
     (tmp_path / "x86_64-linux-gnu" / "dri").mkdir(parents=True)
     (tmp_path / "x86_64-linux-gnu" / "dri" / "swrast_dri.so").touch()
-    assert set_up.has_driver([pattern])
+    assert system_libraries.has_driver([pattern])
 
 
-def test_a_user_is_told_the_one_command(set_up):
-    message = set_up.missing_message(["libsm6", "libegl1"], apt=True)
+def test_a_user_is_told_the_one_command():
+    message = system_libraries.missing_message(["libsm6", "libegl1"], apt=True)
     assert one_line(message)
     assert "missing: libsm6, libegl1." in message
     assert message.endswith(
         "sudo apt-get update && sudo apt-get install --no-install-recommends -y libsm6 libegl1"
     )
-    other = set_up.missing_message(["libsm6", "libgl1-mesa-dri"], apt=False)
+    other = system_libraries.missing_message(["libsm6", "libgl1-mesa-dri"], apt=False)
     assert "libSM.so.6" in other
     assert "Mesa" in other
     assert "apt-get" not in other
@@ -79,11 +85,11 @@ def test_a_user_is_told_the_one_command(set_up):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the list is Linux's")
 def test_a_user_who_is_not_root_gets_one_line_and_status_2(set_up, monkeypatch, capsys):
-    monkeypatch.setattr(set_up, "missing_libraries", lambda: ["libegl1"])
-    monkeypatch.setattr(set_up, "missing_venv_package", lambda: ["python3.99-venv"])
-    monkeypatch.setattr(set_up, "is_root", lambda: False)
-    monkeypatch.setattr(set_up.shutil, "which", lambda _name: "/usr/bin/apt-get")
-    monkeypatch.setattr(set_up, "apt_install", lambda _packages: pytest.fail("apt-get was run"))
+    monkeypatch.setattr(system_libraries, "missing_libraries", lambda: ["libegl1"])
+    monkeypatch.setattr(system_libraries, "missing_venv_package", lambda: ["python3.99-venv"])
+    monkeypatch.setattr(system_libraries, "is_root", lambda: False)
+    monkeypatch.setattr(system_libraries.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    monkeypatch.setattr(system_libraries, "apt_install", lambda _packages: pytest.fail("apt-get was run"))
     monkeypatch.setattr(set_up, "check_python", lambda *_args: None)
     assert set_up.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -92,38 +98,40 @@ def test_a_user_who_is_not_root_gets_one_line_and_status_2(set_up, monkeypatch, 
     )
 
 
-def test_debians_python_without_venv_names_its_package(set_up, monkeypatch):
-    monkeypatch.setattr(set_up.shutil, "which", lambda _name: "/usr/bin/apt-get")
-    assert set_up.missing_venv_package() == []
-    monkeypatch.setattr(set_up.importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(set_up.sys, "base_prefix", "/usr")
-    assert set_up.missing_venv_package() == [f"python3.{sys.version_info[1]}-venv"]
-    monkeypatch.setattr(set_up.sys, "base_prefix", "/opt/python")
-    with pytest.raises(set_up.SetUpError, match="use a complete Python"):
-        set_up.missing_venv_package()
+def test_debians_python_without_venv_names_its_package(monkeypatch):
+    monkeypatch.setattr(system_libraries.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    assert system_libraries.missing_venv_package() == []
+    monkeypatch.setattr(system_libraries.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(system_libraries.sys, "base_prefix", "/usr")
+    assert system_libraries.missing_venv_package() == [f"python3.{sys.version_info[1]}-venv"]
+    monkeypatch.setattr(system_libraries.sys, "base_prefix", "/opt/python")
+    with pytest.raises(system_libraries.SetUpError, match="use a complete Python"):
+        system_libraries.missing_venv_package()
 
 
-def test_root_gets_them_installed(set_up, monkeypatch):
+def test_root_gets_them_installed(monkeypatch):
     ran = []
 
     def run(command, **options):
         ran.append((command, options))
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(set_up.subprocess, "run", run)
-    set_up.apt_install(["libegl1", "libsm6"])
+    monkeypatch.setattr(system_libraries.subprocess, "run", run)
+    system_libraries.apt_install(["libegl1", "libsm6"])
     assert [command[:2] for command, _ in ran] == [["apt-get", "update"], ["apt-get", "install"]]
     assert ran[1][0][-2:] == ["libegl1", "libsm6"]
     assert all(options["env"]["DEBIAN_FRONTEND"] == "noninteractive" for _, options in ran)
 
 
-def test_a_failing_apt_is_one_line(set_up, monkeypatch):
+def test_a_failing_apt_is_one_line(monkeypatch):
     def run(command, **_options):
         return subprocess.CompletedProcess(command, 100, "", "W: hm\nE: Unable to locate package\nE: more\n")
 
-    monkeypatch.setattr(set_up.subprocess, "run", run)
-    with pytest.raises(set_up.SetUpError, match=r"apt-get update.*E: Unable to locate package") as caught:
-        set_up.apt_install(["libegl1"])
+    monkeypatch.setattr(system_libraries.subprocess, "run", run)
+    with pytest.raises(
+        system_libraries.SetUpError, match=r"apt-get update.*E: Unable to locate package"
+    ) as caught:
+        system_libraries.apt_install(["libegl1"])
     assert one_line(str(caught.value))
 
 
@@ -285,7 +293,7 @@ def test_what_pip_says_becomes_one_line(set_up, tmp_path, log, says):
 
 def test_the_script_runs_on_its_own_and_refuses_unknown_extras():
     done = subprocess.run(
-        [sys.executable, "-I", "-S", SCRIPT, "--extra", "nonsense"],
+        [sys.executable, "-E", "-s", "-S", SCRIPT, "--extra", "nonsense"],
         capture_output=True,
         text=True,
         env={**os.environ, "COLUMNS": "200"},

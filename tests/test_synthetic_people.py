@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from holotalk_addon.head.head import PARTS
-from holotalk_addon.head.morphable_model import triangulate
 from holotalk_addon.head.raster import rasterize
 from holotalk_addon.head.skin_optics import (
     skin_colour,
@@ -16,20 +15,21 @@ from holotalk_addon.head.skin_optics import (
     to_linear,
     to_srgb,
 )
+from holotalk_addon.head.surface import triangulate
 from holotalk_addon.people import make, open_workshop, random_shot, synthetic_person
 from holotalk_addon.people.attributes import LENGTHS_M, random_attributes, random_expression
 from holotalk_addon.people.backdrop import BACKGROUNDS, draw_background
-from holotalk_addon.people.person import (
+from holotalk_addon.people.person import EYE_COLOURS
+from holotalk_addon.people.shot import LIGHTS
+from holotalk_addon.wardrobe.hairstyles import hair_density, style_hair
+from holotalk_addon.wardrobe.look import (
     BEARD_STYLES,
     COLLARS,
-    EYE_COLOURS,
     GLASSES,
     HAIR_COLOURS,
     HAIR_STYLES,
     HEADWEAR,
 )
-from holotalk_addon.people.shot import LIGHTS
-from holotalk_addon.wardrobe.hairstyles import hair_density, style_hair
 
 TEXTURE = 512
 

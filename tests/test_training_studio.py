@@ -23,8 +23,8 @@ def board(colour, size, see_through, x):
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 0.04
     vertices = np.concatenate([corners + np.array([x, 0.0]), np.full((4, 1), 0.15)], axis=1)
     uvs = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]])
-    return Prop("board", vertices.astype(np.float32), np.array([[0, 1, 2, 3]], dtype=np.int32),
-                uvs.astype(np.float32), texture, see_through)  # fmt: skip
+    return Prop(vertices.astype(np.float32), np.array([[0, 1, 2, 3]], dtype=np.int32),
+                uvs.astype(np.float32), texture, "board", see_through)  # fmt: skip
 
 
 def test_nobody_wears_what_an_earlier_sitter_wore():

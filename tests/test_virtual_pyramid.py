@@ -14,19 +14,14 @@ from stand_in_head import stand_in_head
 from holotalk_addon.errors import OptionError, PhotoError
 from holotalk_addon.hologram.layout import pyramid_dimensions, pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.hologram.solid import metres_per_pixel, mirror_corners, screen_corners
 from holotalk_addon.scene import compat
 from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file
 from holotalk_addon.scene.own import own_kinds, role_of
+from holotalk_addon.scene.pyramid_materials import REFLECTED
 from holotalk_addon.scene.quiet import quiet, wake_gpu
-from holotalk_addon.scene.virtual_pyramid import (
-    REFLECTED,
-    build_virtual_pyramid,
-    find_virtual_pyramid,
-    metres_per_pixel,
-    mirror_corners,
-    screen_corners,
-)
+from holotalk_addon.scene.virtual_pyramid import build_virtual_pyramid, find_virtual_pyramid
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ from ..head.colours import luminance
 from ..head.completion import CompletionInput, HeadTexture
 from ..head.fill import at_vertices
 from ..head.head import PARTS
+from ..head.membrane import membrane
 from ..head.morphable_model import HeadModel
-from ..head.surface import membrane
 from .stacks import DARKEST
 
 _LAMPS = 64  # evenly over the sphere: 25 degrees apart, where each lights half of it

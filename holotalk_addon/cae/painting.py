@@ -31,9 +31,9 @@ from ..head.drawing import DrawnPerson
 from ..head.fill import padded
 from ..head.hair_rays import around
 from ..head.head import Hair
-from ..head.morphable_model import corner_uvs, triangulate, vertex_normals
-from ..head.raster import barycentric, pixel_centres, rasterize
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
+from ..head.raster import DepthMap, barycentric, pixel_centres, rasterize
+from ..head.surface import vertex_normals
 from ..head.texture import sample_picture
 from ..head.view import View
 from .light import LitSkin
@@ -109,7 +109,7 @@ class _Change:
         if hair is not None:
             solid = hair.rgba()[:, 3] > 0.5
             depth[hair.sample[solid]] = -side.view.to_camera(hair.points[solid])[:, 2]
-        self._depth = depth.reshape(fine, fine)
+        self._map = DepthMap(depth.reshape(fine, fine), scale=fine / self._view.size)
 
     def at(
         self, points: NDArray[np.floating], normals: NDArray[np.floating]
@@ -123,9 +123,7 @@ class _Change:
         length = np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
         facing = np.einsum("nd,nd->n", normals @ self._view.rotation.T, toward) / length
         weight = smoothstep((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM))
-        fine = self._depth.shape[0]
-        cell = np.clip((place * (fine / self._view.size)).astype(np.intp), 0, fine - 1)
-        hidden = -camera[:, 2] > self._depth[cell[:, 1], cell[:, 0]] + _TOLERANCE_M
+        hidden = self._map.hides(place, -camera[:, 2], _TOLERANCE_M)
         change = sample_picture(self._change, place, cv2.BORDER_REPLICATE)
         return change, np.where(hidden, 0.0, weight).astype(np.float32)
 
@@ -194,14 +192,13 @@ def _on_hair(
 ) -> NDArray[np.uint8]:
     """(H, W, 4) the hair's texture."""
     rows, columns = hair.texture.shape[:2]
-    triangles, polygon = triangulate(hair.polygons)
-    uvs = corner_uvs(hair.polygon_uvs, polygon).astype(np.float64)
+    uvs = hair.triangle_uvs.astype(np.float64)
     xy = np.stack([uvs[..., 0] * columns, (1.0 - uvs[..., 1]) * rows], axis=-1)
     texel, triangle, centre = pixel_centres(rasterize(xy, None, columns + _MARGIN, rows))
     weights = barycentric(xy, triangle, centre)
-    corners = triangles[triangle]
+    corners = hair.triangles[triangle]
     points = np.einsum("nc,ncd->nd", weights, hair.vertices[corners].astype(np.float64))
-    vertex_normal = vertex_normals(hair.vertices, triangles)
+    vertex_normal = vertex_normals(hair.vertices, hair.triangles)
     normals = np.einsum("nc,ncd->nd", weights, vertex_normal[corners])
     row, column = np.divmod(texel, columns + _MARGIN)
     found = np.zeros((rows, columns, 2), dtype=np.float32)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,6 @@ from .mesh import (
     LEFT_EYE_OUTER,
     RIGHT_EYE_INNER,
     RIGHT_EYE_OUTER,
-    crop_square,
-    crop_to_picture,
     eye_roll,
     fit_mesh,
     level_square,
@@ -35,17 +32,7 @@ from .mesh import (
     share_outside,
 )
 from .models import FaceModels
-from .networks import Network
-
-SMALLEST_TILE = 160
-"""Pixels: a face of 16 px in it is 19 of the full-range network's 192."""
-
-FINEST_TILES = 8
-"""The finest tiles have an eighth of the longer side: a 4096-px picture is searched down to faces of
-about 45 px."""
-
-PROPOSAL_SCORE = 0.4
-"""Proposals below are not worth a run of the mesh network."""
+from .proposals import TURNED, Proposal, angle_between, blazeface, hog_proposals, pooled, search_levels
 
 SURE_PROPOSAL = 0.7
 """Proposals above may end the search for much smaller faces, once confirmed."""
@@ -53,9 +40,6 @@ SURE_PROPOSAL = 0.7
 FACE_SCORE = 0.5
 """Least score of the mesh network (the face flag's sigmoid at rest) that makes a face."""
 
-HOG_SIDE = 1000
-"""Longer side of the picture for HOG, whose smallest face is 80 px: larger faces are found by it at
-this size, smaller ones by the networks on tiles."""
 
 SURE_SCORE = 0.5
 """Least product of the detector's and the mesh network's scores. On 22 photos with 48 faces the true ones
@@ -95,8 +79,6 @@ AT_REST = 0.01
 """Of the face's side: on six photos a further pass moved meshes that fit by 0.001-0.007, those that were
 still creeping, without chin or brows, by 0.013-0.044."""
 
-TURNED = math.radians(60.0)
-"""Readings farther apart are of another way up: a search takes tilts of some 45 degrees."""
 
 DOUBTFUL_EVIDENCE = 0.55
 """Evidence below which it may be no face. Of 69 faces of photos and films one has less (0.49: 92 pixels, half
@@ -105,20 +87,6 @@ less, while their detectors' scores, 0.63-0.83, are also those of true faces (fr
 
 SAME_FACE_OVERLAP = 0.4
 """Meshes of whose smaller box more than this lies in the other's are one face."""
-
-
-@dataclass(frozen=True, eq=False)
-class Proposal:
-    """A detector's opinion: a square that should hold a face, in pixels of the picture."""
-
-    centre: NDArray[np.float64]
-    """(2,) middle of the face."""
-    side: float
-    """Longer side of the face box."""
-    roll: float
-    """Radians, clockwise, by the eyes; 0 where the detector does not tell."""
-    score: float
-    """0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +138,14 @@ def detect(pixels: NDArray[np.uint8], models: FaceModels, progress: Progress = s
 
         found = _detect_at(pixels, models, roll, part)
         readings += found
-        if any(r.evidence > SURE_EVIDENCE and _between(r.roll, roll) < TURNED for r in found):
+        if any(r.evidence > SURE_EVIDENCE and angle_between(r.roll, roll) < TURNED for r in found):
             break
     progress(1.0)
     return _ranked(_best_readings(readings))
 
 
 def detect_again(
-    pixels: NDArray[np.uint8], models: FaceModels, mesh: NDArray[np.floating[Any]]
+    pixels: NDArray[np.uint8], models: FaceModels, mesh: NDArray[np.floating]
 ) -> Detection | None:
     """A face whose (468, 3) mesh in the frame before is known, read in (H, W, 3) uint8 sRGB without a search;
     None where it is not surely there any more."""
@@ -198,13 +166,13 @@ def _detect_at(
     def confirmed(proposal: Proposal) -> list[Detection]:
         return _confirm(pixels, models, proposal)
 
-    proposals = _hog_proposals(pixels, models.hog) if roll == 0.0 else []
-    levels = _levels(pixels.shape[1], pixels.shape[0])
+    proposals = hog_proposals(pixels, models.hog) if roll == 0.0 else []
+    levels = search_levels(pixels.shape[1], pixels.shape[0])
     total, done = sum(len(squares) for squares in levels), 0
     for number, squares in enumerate(levels):
         # Beside a large face nobody looks for faces of a tenth of its size: a portrait is done sooner.
         large = [p for p in proposals if p.side > squares[0][1] and p.score > SURE_PROPOSAL]
-        if number > 1 and any(confirmed(proposal) for proposal in _pool(large)[:2]):
+        if number > 1 and any(confirmed(proposal) for proposal in pooled(large)[:2]):
             break
         # The short-range network adds nothing on tiles: what fills much of a tile, the full-range one
         # has found on a larger tile.
@@ -215,127 +183,11 @@ def _detect_at(
             done += 1
             progress(0.7 * done / total)
     readings: list[Detection] = []
-    pooled = _pool(proposals)
-    for done, proposal in enumerate(pooled, start=1):
+    chosen = pooled(proposals)
+    for done, proposal in enumerate(chosen, start=1):
         readings += confirmed(proposal)
-        progress(0.7 + 0.3 * done / len(pooled))
+        progress(0.7 + 0.3 * done / len(chosen))
     return readings
-
-
-def blazeface(
-    network: Network, pixels: NDArray[np.uint8], centre: NDArray[np.float64], side: float, roll: float = 0.0
-) -> list[Proposal]:
-    """Run a BlazeFace detector on one square of the picture (black beyond the picture's edge), turned
-    clockwise by ``roll`` radians.
-
-    Decoding after the models' published description: a fixed grid of anchors with unit size, so that a
-    row of the regressor is box centre, box size and six key points (right eye, left eye, nose tip,
-    mouth, right ear, left ear) as offsets in input pixels from the anchor's centre; scores are logits.
-    """
-    size = network.input_shape[1]
-    crop = crop_square(pixels, centre, side, roll, size)
-    outputs = network(crop.astype(np.float32) / np.float32(127.5) - np.float32(1.0))
-    rows = next(v for v in outputs.values() if v.shape[-1] == 16).reshape(-1, 16).astype(np.float64)
-    logits = next(v for v in outputs.values() if v.shape[-1] == 1).reshape(-1).astype(np.float64)
-    limit = math.log(PROPOSAL_SCORE / (1.0 - PROPOSAL_SCORE))
-    keep = np.flatnonzero(logits > limit)
-    if not len(keep):
-        return []
-    anchors = _anchors(len(logits), size)[keep]
-    rows = rows[keep]
-    boxes = np.column_stack([rows[:, :2] + anchors, rows[:, 2:4]])
-    points = rows[:, 4:].reshape(-1, 6, 2) + anchors[:, None]
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits[keep], -50.0, 50.0)))
-    found = []
-    for box, keys, score in zip(boxes, points, scores, strict=True):
-        dx, dy = keys[1] - keys[0]
-        found.append(
-            Proposal(
-                centre=crop_to_picture(box[None, :2], centre, side, roll, size)[0],
-                side=float(max(box[2:4])) * side / size,
-                roll=roll + math.atan2(dy, dx),
-                score=float(score),
-            )
-        )
-    return found
-
-
-def _anchors(count: int, size: int) -> NDArray[np.float64]:
-    """(count, 2) anchor centres in input pixels, row by row, all anchors of a cell together."""
-    layers = {896: ((8, 2), (16, 6)), 2304: ((4, 1),)}  # (stride, anchors a cell)
-    centres = []
-    for stride, each in layers[count]:
-        cells = size // stride
-        rows, columns = np.divmod(np.arange(cells * cells), cells)
-        grid = np.column_stack([columns, rows]) + 0.5
-        centres.append(np.repeat(grid * stride, each, axis=0))
-    return np.concatenate(centres).astype(np.float64)
-
-
-def _levels(width: int, height: int) -> list[list[tuple[NDArray[np.float64], float]]]:
-    """Squares to search, (centre, side), coarse to fine: first the whole picture, then tiles of a half, a
-    quarter, an eighth of the longer side, each overlapping the next by a third.
-    """
-    longer = max(width, height)
-    middle = np.array([width / 2.0, height / 2.0])
-    # Letterboxed, and with some ground around for faces that are cut off or fill the whole picture.
-    levels = [[(middle, float(longer)), (middle, longer * 1.5)]]
-    part = 2
-    while part <= FINEST_TILES and longer / part >= SMALLEST_TILE:
-        side = longer / part
-        tops, lefts = _starts(height, side), _starts(width, side)
-        levels.append([(np.array([x, y]) + side / 2.0, side) for y in tops for x in lefts])
-        part *= 2
-    return levels
-
-
-def _starts(length: float, side: float) -> list[float]:
-    """Starts of tiles that cover 0..length, overlapping by a third at least."""
-    if length <= side:
-        return [(length - side) / 2.0]
-    count = 1 + math.ceil((length - side) / (side * 2.0 / 3.0) - 1e-9)
-    return [float(start) for start in np.linspace(0.0, length - side, count)]
-
-
-def _hog_proposals(pixels: NDArray[np.uint8], hog: Any) -> list[Proposal]:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    factor = min(HOG_SIDE / max(width, height), 2.0)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    if min(size) < 8:
-        return []
-    shrinks = factor < 1.0
-    scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    rectangles, margins, _ = hog.run(np.ascontiguousarray(scaled), 0, 0.0)
-    found = []
-    for rectangle, margin in zip(rectangles, margins, strict=True):
-        middle = np.array(
-            [
-                (rectangle.left() + rectangle.right() + 1) / 2.0 * width / size[0],
-                (rectangle.top() + rectangle.bottom() + 1) / 2.0 * height / size[1],
-            ]
-        )
-        side = rectangle.width() * width / size[0]
-        # HOG's margin at its own threshold is 0: half a chance.
-        found.append(Proposal(middle, side, 0.0, 1.0 / (1.0 + math.exp(-3.0 * margin))))
-    return found
-
-
-def _pool(proposals: list[Proposal]) -> list[Proposal]:
-    """Best first, each followed by none that says nearly the same. Which of two similar guesses the
-    mesh starts from matters little, as it refines its own crop; so this may be strict.
-    """
-    kept: list[Proposal] = []
-    for proposal in sorted(proposals, key=lambda p: (-p.score, p.centre[0], p.centre[1], p.side)):
-        for other in kept:
-            near = float(np.hypot(*(proposal.centre - other.centre))) < 0.25 * min(proposal.side, other.side)
-            alike = 0.67 < proposal.side / other.side < 1.5
-            if near and alike and _between(proposal.roll, other.roll) < TURNED:
-                break
-        else:
-            kept.append(proposal)
-    return kept
 
 
 def _confirm(pixels: NDArray[np.uint8], models: FaceModels, proposal: Proposal) -> list[Detection]:
@@ -345,7 +197,7 @@ def _confirm(pixels: NDArray[np.uint8], models: FaceModels, proposal: Proposal) 
     if first is None:
         return []
     reading = replace(first, score=max(proposal.score, first.score))
-    if reading.evidence > SURE_EVIDENCE and _between(reading.roll, 0.0) < TURNED:
+    if reading.evidence > SURE_EVIDENCE and angle_between(reading.roll, 0.0) < TURNED:
         return [reading]
     # The mesh network also draws an upright face into one that stands on its head.
     centre, side, roll = level_square(reading.mesh)
@@ -360,7 +212,7 @@ def _confirm(pixels: NDArray[np.uint8], models: FaceModels, proposal: Proposal) 
 def _made_up(reading: Detection, shape: tuple[int, ...]) -> bool:
     """Whether a reading that is not upright is what the networks make of an upright face without its lower
     half: little agreed upon, and with much of itself beyond the (H, W) picture's edge."""
-    if reading.evidence > SURE_EVIDENCE or _between(reading.roll, 0.0) < TURNED:
+    if reading.evidence > SURE_EVIDENCE or angle_between(reading.roll, 0.0) < TURNED:
         return False
     return share_outside(reading.mesh, shape) > MOST_CUT
 
@@ -431,11 +283,6 @@ def _eyes_apart(eyes: Eyes, mesh: NDArray[np.float64]) -> float:
     return float(np.mean(apart))
 
 
-def _between(a: float, b: float) -> float:
-    """Radians between two directions, 0..pi."""
-    return abs((a - b + math.pi) % (2.0 * math.pi) - math.pi)
-
-
 def _best_readings(readings: list[Detection]) -> list[Detection]:
     """One reading a place. Evidence tells which way up it is, and one that is upright in the picture is
     preferred: pictures cut a face below the eyes more often than they stand on their head. Of the readings
@@ -443,7 +290,7 @@ def _best_readings(readings: list[Detection]) -> list[Detection]:
     """
 
     def worth(reading: Detection) -> float:
-        return reading.evidence - (UPRIGHT_BONUS if _between(reading.roll, 0.0) > TURNED else 0.0)
+        return reading.evidence - (UPRIGHT_BONUS if angle_between(reading.roll, 0.0) > TURNED else 0.0)
 
     places: list[list[Detection]] = []
     for reading in sorted(readings, key=lambda r: (-worth(r), *r.box)):
@@ -456,7 +303,7 @@ def _best_readings(readings: list[Detection]) -> list[Detection]:
     kept = []
     for place in places:
         first = place[0]
-        rivals = [r for r in place if _between(r.roll, first.roll) > TURNED]
+        rivals = [r for r in place if angle_between(r.roll, first.roll) > TURNED]
         alike = [r for r in place if r not in rivals and first.evidence - r.evidence < CLEARLY]
         best = min(alike, key=lambda r: (r.restless > AT_REST, -r.score * r.mesh_score, *r.box))
         unsure = any(worth(first) - worth(r) < CLEARLY for r in rivals)

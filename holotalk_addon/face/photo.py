@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import PhotoError
+from .exif import (
+    DECODING_ERRORS,
+    DEFAULT_FOCAL_PER_SIDE,
+    FOCAL_LENGTH_35,
+    ORIENTATION,
+    focal_length,
+    is_cropped,
+    positive_number,
+    read_exif,
+)
 from .pictures import FORMATS_FOR_USERS, check_file, open_picture
+from .tiff import tiff_pages
 
 SMALLEST_SIDE = 32
 """Pixels. A face needs 24 px; with less than this around it no detector has anything to go by."""
@@ -39,21 +48,6 @@ _BYTES_PER_PIXEL_JPEG = {False: 0.4, True: 6.0}
 """JPEGs are decoded at 1/2, 1/4 or 1/8 straight away, unless they are progressive: then libjpeg holds all
 coefficients."""
 
-DEFAULT_FOCAL_PER_SIDE = 1.5
-"""Focal length over the longer side where the file does not tell: the project's contract. It is a
-54 mm lens on a 36 mm wide film, between a phone's selfie camera (about 0.8) and a portrait lens
-(about 2.4)."""
-
-PLAUSIBLE_FOCAL_PER_SIDE = (0.35, 20.0)
-"""EXIF values outside (angles of view over 110 or under 3 degrees) are writing errors."""
-
-CAMERA_SHAPES = (3 / 2, 4 / 3, 16 / 9)
-"""Longer side over shorter of what cameras and phones take. A square or 5:4 is nearly always a crop, and many
-editors give the crop's size to EXIF's own and keep the focal length."""
-
-SAME_SHAPE = 0.02
-"""Relative difference up to which two shapes are the same: a rounded size, a picture levelled by a degree."""
-
 NEAREST_HEAD_M = 0.25
 """Metres from the camera below which no head stands: a selfie at 12 inches (0.30 m) is the near one of Ward
 et al. 2018 (JAMA Facial Plastic Surgery 20:333), and phones' front cameras are sharp from about here on."""
@@ -62,33 +56,10 @@ PUPILS_M = 0.063
 """Metres between an adult's pupils (Dodgson 2004); a child's are closer, which makes the distance computed
 from them too large and so believed."""
 
-FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
-
-# EXIF tag numbers (Exif 2.32, table 4 and following).
-_IMAGE_WIDTH, _IMAGE_HEIGHT = 0x0100, 0x0101
-_ORIENTATION = 0x0112
-_EXIF_IFD = 0x8769
-_FOCAL_LENGTH = 0x920A
-_PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
-_PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
-_FOCAL_LENGTH_35 = 0xA405
-
 CROPPED = (
     "The photo was cropped after it was taken, so its focal length is unknown: "
     "the whole photo gives a truer shape of the head."
 )
-
-_DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    KeyError,
-    IndexError,
-)
-"""What Pillow's readers raise on damaged files."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +79,7 @@ class Photo:
     scale: float
     """Working pixels over original pixels, at most 1."""
     focal_px: float
-    """Focal length in working pixels. See :func:`focal_length`."""
+    """Focal length in working pixels. See :func:`.exif.focal_length`."""
     focal_from_exif: bool
     """False where ``focal_px`` is the default of 1.5 times the longer side."""
     warnings: tuple[str, ...] = ()
@@ -163,7 +134,7 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     path = Path(path)
     check_file(path)
     warnings: list[str] = []
-    pages = _tiff_pages(path)
+    pages = tiff_pages(path)
     page = max(range(len(pages)), key=lambda n: pages[n][0] * pages[n][1], default=0)
     if page:
         warnings.append(f"The file has {len(pages)} pages: number {page + 1}, the largest, is used.")
@@ -177,7 +148,7 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
             image.draft(image.mode, (max_side, max_side))
             image.load()
             # Not before: PNG may hold it at the end, and Pillow turns TIFFs itself while it loads.
-            exif = _read_exif(image, warnings)
+            exif = read_exif(image, warnings)
             profile = image.info.get("icc_profile")
             colour, alpha = _decode_with_pillow(image, max_side)
     except UnidentifiedImageError as error:
@@ -193,12 +164,12 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
         raise PhotoError(
             f"{path} is too large for this computer's memory. Make it smaller (8000 pixels are plenty)."
         ) from error
-    except _DECODING_ERRORS as error:
+    except DECODING_ERRORS as error:
         raise PhotoError(
             f"{path} is damaged or only half there. Copy or export the picture again."
         ) from error
     pixels = _to_srgb(colour, profile, warnings)
-    orientation = exif.get(_ORIENTATION, 1)
+    orientation = exif.get(ORIENTATION, 1)
     pixels = _upright(pixels, orientation)
     if alpha is not None:
         alpha = _upright(alpha, orientation)
@@ -209,7 +180,7 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     height, width = pixels.shape[:2]
     scale = max(width, height) / max(original_width, original_height)
     focal, from_exif = focal_length(exif, size_in_file)
-    if _number(exif.get(_FOCAL_LENGTH_35)) and is_cropped(exif, size_in_file):
+    if positive_number(exif.get(FOCAL_LENGTH_35)) and is_cropped(exif, size_in_file):
         warnings.append(CROPPED)
     return Photo(
         path=path,
@@ -222,57 +193,6 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
         focal_from_exif=from_exif,
         warnings=tuple(warnings),
     )
-
-
-def focal_length(exif: dict[int, Any], size: tuple[int, int]) -> tuple[float, bool]:
-    """Focal length in pixels of the picture in the file, and whether EXIF told it.
-
-    ``exif`` maps tag numbers to values, ``size`` is (width, height) in the file. In this order:
-
-    1. FocalLengthIn35mmFilm, by the diagonal as CIPA DCG-001 defines that equivalence:
-       ``f35 / 43.27 mm * diagonal in pixels`` (the same as ``f35 / 36 mm * longer side`` at 3:2).
-    2. FocalLength times FocalPlaneXResolution, which is pixels of the sensor over its width, brought
-       from the size at capture (PixelXDimension) to the size in the file.
-    3. 1.5 times the longer side.
-
-    Neither of the first two holds in a cropped picture (:func:`is_cropped`), nor are implausible values
-    believed: the default then.
-    """
-    width, height = size
-    longer = max(width, height)
-    default = DEFAULT_FOCAL_PER_SIDE * longer
-    if is_cropped(exif, size):
-        return default, False
-    focal = 0.0
-    film = _number(exif.get(_FOCAL_LENGTH_35))
-    millimetres = _number(exif.get(_FOCAL_LENGTH))
-    resolution = _number(exif.get(_PLANE_X_RESOLUTION))
-    if film:
-        focal = film / FILM_DIAGONAL_MM * math.hypot(width, height)
-    elif millimetres and resolution:
-        unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(_number(exif.get(_PLANE_UNIT)) or 2), 25.4)
-        captured = max(_number(exif.get(_PIXEL_X)), _number(exif.get(_PIXEL_Y)))
-        focal = millimetres * resolution / unit_mm * (longer / captured if captured else 1.0)
-    low, high = PLAUSIBLE_FOCAL_PER_SIDE
-    if not low * longer <= focal <= high * longer:
-        return default, False
-    return focal, True
-
-
-def is_cropped(exif: dict[int, Any], size: tuple[int, int]) -> bool:
-    """Whether a picture of ``size`` (width, height) is a part of what the camera took, as far as shapes tell.
-
-    It is where its shape is none of a camera's, or another than that of a size at capture in ``exif``
-    (PixelXDimension, and ImageWidth as some phones write it). A mere reduction keeps the shape.
-    """
-    shape = max(size) / min(size)
-    if all(abs(shape / camera - 1.0) > SAME_SHAPE for camera in CAMERA_SHAPES):
-        return True
-    for across, down in ((_PIXEL_X, _PIXEL_Y), (_IMAGE_WIDTH, _IMAGE_HEIGHT)):
-        x, y = _number(exif.get(across)), _number(exif.get(down))
-        if x and y and abs(max(x, y) / min(x, y) / shape - 1.0) > SAME_SHAPE:
-            return True
-    return False
 
 
 def with_believable_focal(photo: Photo, pupils: NDArray[np.float64], yaw: float) -> Photo:
@@ -315,31 +235,6 @@ def _check_size(path: Path, size: tuple[int, int], bytes_per_pixel: float) -> No
 
 def _not_a_picture(path: Path) -> str:
     return f"{path} is not a picture that can be read ({FORMATS_FOR_USERS})."
-
-
-def _number(value: Any) -> float:
-    """A finite positive number from an EXIF value, else 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return 0.0
-    return number if math.isfinite(number) and number > 0.0 else 0.0
-
-
-def _read_exif(image: Image.Image, warnings: list[str]) -> dict[int, Any]:
-    try:
-        exif = image.getexif()
-        found = {**dict(exif), **exif.get_ifd(_EXIF_IFD)}
-    except (*_DECODING_ERRORS, TypeError, AttributeError):
-        warnings.append(
-            "The camera's notes in the file (EXIF) are damaged: if the picture lies on its side, turn it."
-        )
-        return {}
-    if image.format == "TIFF":
-        # Here these are the file's own size, which tells nothing of the camera's.
-        for tag in (_IMAGE_WIDTH, _IMAGE_HEIGHT):
-            found.pop(tag, None)
-    return found
 
 
 def _fitting(width: int, height: int, max_side: int) -> tuple[int, int]:
@@ -417,43 +312,6 @@ def _decode_with_cv2(path: Path, page: int, max_side: int) -> NDArray[np.uint8]:
     if size != (decoded.shape[1], decoded.shape[0]):
         decoded = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def _tiff_pages(path: Path) -> list[tuple[int, int]]:
-    """(width, height) of each page of a TIFF or BigTIFF (TIFF 6.0, section 2), as far as they can be read;
-    an empty list for other files. Read here, as Pillow does not know every page's kind of pixels and OpenCV
-    would decode them all.
-    """
-    pages: list[tuple[int, int]] = []
-    with path.open("rb") as file:
-        head = file.read(16)
-        if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return []
-        order = "<" if head[:2] == b"II" else ">"
-        # How the number of tags, an offset, and a tag's kind and count are written.
-        number, offset, entry = ("Q", "Q", "HHQ") if b"+" in head[:4] else ("H", "I", "HHI")
-        value_at = struct.calcsize(order + entry)
-        entry_size = value_at + struct.calcsize(offset)
-        visited: set[int] = set()
-        try:
-            (at,) = struct.unpack_from(order + offset, head, struct.calcsize(offset))
-            while at and at not in visited:
-                visited.add(at)
-                file.seek(at)
-                (count,) = struct.unpack(order + number, file.read(struct.calcsize(number)))
-                tags = file.read(min(count, 65535) * entry_size)
-                found: dict[int, int] = {}
-                for start in range(0, len(tags), entry_size):
-                    tag, kind = struct.unpack_from(order + "HH", tags, start)
-                    if tag in (_IMAGE_WIDTH, _IMAGE_HEIGHT):
-                        (found[tag],) = struct.unpack_from(
-                            order + ("H" if kind == 3 else "I"), tags, start + value_at
-                        )
-                pages.append((found.get(_IMAGE_WIDTH, 0), found.get(_IMAGE_HEIGHT, 0)))
-                (at,) = struct.unpack(order + offset, file.read(struct.calcsize(offset)))
-        except (struct.error, OSError, OverflowError, ValueError):
-            return pages  # the rest is not there; what reads the pixels says so where it matters
-    return pages
 
 
 def _to_srgb(

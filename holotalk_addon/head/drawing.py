@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .camera import Camera
 from .completion import CompletionInput, HeadTexture
 from .head import PARTS, Hair
-from .morphable_model import HeadModel, corner_uvs, triangulate
+from .morphable_model import HeadModel
 from .raster import barycentric, pixel_centres, rasterize
 from .view import View
 
@@ -232,9 +232,7 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     side = fine.size
     head = fine.to_camera(posed)[model.triangles[_solid(model)]]
     nearest = rasterize(fine.camera.project(head), -head[..., 2], side, side).depth
-    triangles, polygon = triangulate(hair.polygons)
-    uvs = corner_uvs(hair.polygon_uvs, polygon)
-    at = fine.to_camera(hair.vertices)[triangles]
+    at = fine.to_camera(hair.vertices)[hair.triangles]
     xy = fine.camera.project(at)
     a, b = xy[:, 1] - xy[:, 0], xy[:, 2] - xy[:, 0]
     outside = np.flatnonzero(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0)  # y runs down: the outside faces us
@@ -243,11 +241,11 @@ def draw_hair(model: HeadModel, posed: NDArray[np.floating], hair: Hair, view: V
     shown = raster.depth.ravel()[sample] < nearest.ravel()[sample] + _TOUCHING_M
     sample, triangle, centre = sample[shown], outside[local[shown]], centre[shown]
     weights = barycentric(xy, triangle.astype(np.int32), centre)
-    uv = np.einsum("nc,ncd->nd", weights, uvs[triangle].astype(float))
+    uv = np.einsum("nc,ncd->nd", weights, hair.triangle_uvs[triangle].astype(float))
     rows, columns = hair.texture.shape[:2]
     row = np.clip(((1.0 - uv[:, 1]) * rows).astype(int), 0, rows - 1)
     column = (uv[:, 0] * columns).astype(int) % columns
-    points = np.einsum("nc,ncd->nd", weights, hair.vertices[triangles[triangle]].astype(float))
+    points = np.einsum("nc,ncd->nd", weights, hair.vertices[hair.triangles[triangle]].astype(float))
     return DrawnHair(sample, points, row * columns + column, hair.texture)
 
 

@@ -24,9 +24,9 @@ from .colours import luminance
 from .completion import CompletionInput, HeadTexture
 from .eyes import complete_eyes, lash_alpha
 from .head import PARTS
+from .membrane import membrane, smoothstep
 from .morphable_model import HeadModel
 from .scalp_paint import hair_colour, hair_grain, where_hair
-from .surface import membrane, smoothstep
 from .texture import BakedPhoto, bake_photo
 
 _SKIN_DEFAULT = (0.72, 0.56, 0.48)  # only where the photo shows no skin at all

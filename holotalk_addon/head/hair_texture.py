@@ -18,8 +18,8 @@ from .completion import CompletionInput
 from .fill import padded
 from .hair_mask import SIDE, HairMask
 from .hair_rays import Rays, around
-from .raster import rasterize
-from .surface import smoothstep
+from .membrane import smoothstep
+from .raster import DepthMap
 from .texture import sample_picture
 
 _ROWS, _COLUMNS = 512, 1024
@@ -294,12 +294,8 @@ def _in_front(
     hair = fit.to_camera(points.reshape(-1, 3))[np.concatenate([upper, lower])]
     corners = np.concatenate([fit.to_camera(fit.posed(model))[model.triangles], hair])
     pixels = fit.camera.project(corners)
-    low = pixels.min(axis=(0, 1))
-    scale = _DEPTH_SIDE / float((pixels.max(axis=(0, 1)) - low).max())
-    size = _DEPTH_SIDE + 2
-    nearest = rasterize((pixels - low) * scale + 1, -corners[..., 2], size, size).depth
-    cell = np.clip(((place - low) * scale + 1).astype(np.intp), 0, size - 1)
-    return np.asarray(depth < nearest[cell[:, 1], cell[:, 0]] + _DEPTH_TOLERANCE_M)
+    shown = DepthMap.of_triangles(pixels, -corners[..., 2], _DEPTH_SIDE)
+    return ~shown.hides(place, depth, _DEPTH_TOLERANCE_M)
 
 
 def _filled(

@@ -23,7 +23,7 @@ from .hair_mask import HairMask, hair_mask
 from .hair_rays import DOME_ROWS, Rays, around, make_rays
 from .hair_texture import hair_texture
 from .head import PARTS, Hair
-from .surface import membrane, smoothstep
+from .membrane import membrane, smoothstep
 
 _STEP_M = 0.002
 _FARTHEST_M = 0.11  # beyond the skin: what goes on farther is cut there
@@ -393,7 +393,7 @@ def _mesh(rays: Rays, points: NDArray[np.float64], texture: NDArray[np.uint8]) -
     return Hair(
         vertices=vertices[used].astype(np.float32),
         polygons=polygons.astype(np.int32),
-        polygon_uvs=uvs[drawn].astype(np.float32),
+        uvs=uvs[drawn].astype(np.float32),
         soft=~solid[drawn],
         fade=smoothstep((vertices[used, 1] - lowest) / _FADE_M).astype(np.float32),
         texture=texture,

@@ -8,44 +8,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .surface import Surface
+
 PARTS = ("skin", "eyes", "lashes", "teeth", "tongue")
 """What a polygon belongs to; ``Head.polygon_parts`` holds indices into this tuple. Each part is
 one material slot in Blender."""
 
 
 @dataclass(frozen=True)
-class Hair:
-    """Hair or headwear as a volume of its own, in head axes like :class:`Head`. It is of the neutral face
-    and does not move with expressions.
+class Hair(Surface):
+    """Hair or headwear as a volume of its own. It is of the neutral face and does not move with expressions.
+
+    The ``u`` of its ``uvs`` may go on past 1: the texture, 512 x 1024 as it is painted, repeats around the
+    head.
     """
 
-    vertices: NDArray[np.float32]
-    """(V, 3) metres."""
-    polygons: NDArray[np.int32]
-    """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
-    polygon_uvs: NDArray[np.float32]
-    """(F, 4, 2) texture coordinates of the corners, u right, v up (unused corner: 0). v is 0..1; u may go on
-    past 1: the texture repeats around the head."""
     soft: NDArray[np.bool_]
     """(F,) polygons whose texture is see-through in places (the edges); all others are opaque."""
     fade: NDArray[np.float32]
     """(V,) 1 on the head, falling to 0 at the cut of the bust, as :attr:`Head.fade`."""
-    texture: NDArray[np.uint8]
-    """(H, W, 4) sRGB and alpha, first row on top (v = 1); 512 x 1024 as it is painted."""
 
 
 @dataclass(frozen=True)
-class Head:
-    """A fitted, textured head in head axes (see the package): metres, x to the person's left,
-    y up, z out of the face, origin on the turning axis at the height of the eyes.
+class Head(Surface):
+    """A fitted, textured head; the origin is on the turning axis at the height of the eyes.
+
+    ``vertices`` are the neutral face of this person; the square ``texture`` has an alpha below 255 on the
+    lashes only.
     """
 
-    vertices: NDArray[np.float32]
-    """(V, 3) metres: the neutral face of this person."""
-    polygons: NDArray[np.int32]
-    """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
-    polygon_uvs: NDArray[np.float32]
-    """(F, 4, 2) texture coordinates of the corners, u right, v up, 0..1 (unused corner: 0)."""
     polygon_parts: NDArray[np.uint8]
     """(F,) index into :data:`PARTS`."""
     expression_names: tuple[str, ...]
@@ -56,8 +47,6 @@ class Head:
     """(52,) strengths 0..1 found in the photo."""
     fade: NDArray[np.float32]
     """(V,) 1 on the head, falling to 0 at the cut of the bust: brightness in the hologram."""
-    texture: NDArray[np.uint8]
-    """(S, S, 4) sRGB and alpha, first row on top (v = 1). Alpha is below 255 on the lashes only."""
     hair: Hair | None = None
     """What stands off the head; None where that is nothing, or not known."""
 
@@ -65,3 +54,7 @@ class Head:
         """(V, 3) metres: the face with the photo's expression."""
         moved = np.tensordot(self.expression, self.expression_deltas, axes=1)
         return np.asarray(self.vertices + moved, dtype=np.float32)
+
+    def posed(self) -> Surface:
+        """The head with the photo's expression."""
+        return Surface(self.posed_vertices(), self.polygons, self.uvs, self.texture)

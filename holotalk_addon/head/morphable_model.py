@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import AssetError
 from ..outputs import replacing
+from .surface import corner_uvs, triangulate, vertex_normals
 
 PUPIL_DISTANCE_M = 0.063
 """Distance between the pupils that gives the model its absolute size: the adult mean (Dodgson 2004,
@@ -150,26 +151,6 @@ def opposite_name(name: str) -> str:
     return name
 
 
-def corner_uvs(polygon_uvs: NDArray[np.float32], polygon: NDArray[np.integer]) -> NDArray[np.float32]:
-    """(T, 3, 2) texture coordinates of the triangles that :func:`triangulate` makes of (F, 4, 2) polygons."""
-    second = np.zeros(len(polygon), dtype=bool)
-    second[1:] = polygon[1:] == polygon[:-1]
-    uv = polygon_uvs[polygon]
-    return np.where(second[:, None, None], uv[:, [0, 2, 3]], uv[:, [0, 1, 2]])
-
-
-def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
-    """(V, 3) unit normals of (V, 3) vertices: area-weighted mean over (T, 3) triangles."""
-    corners = np.asarray(vertices, dtype=np.float64)[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros((len(vertices), 3))
-    for i in range(3):
-        for axis in range(3):
-            normal[:, axis] += np.bincount(triangles[:, i], face[:, axis], len(vertices))
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    return (normal / np.maximum(length, 1e-20)).astype(np.float32)
-
-
 def align_similarity(
     source: NDArray[np.floating], target: NDArray[np.floating], moved: NDArray[np.floating] | None = None
 ) -> NDArray[np.float64]:
@@ -186,17 +167,6 @@ def align_similarity(
     scale = (s * sign).sum() / ((a - mean_a) ** 2).sum()
     points = a if moved is None else np.asarray(moved, dtype=np.float64)
     return np.asarray(scale * (points - mean_a) @ rotation.T + mean_b)
-
-
-def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Split (F, 4) polygons (triangle: -1 last) into (T, 3) triangles and the (T,) polygon of each."""
-    quad = polygons[:, 3] >= 0
-    count = 1 + quad
-    polygon = np.repeat(np.arange(len(polygons), dtype=np.int32), count)
-    first = np.zeros(len(polygon), dtype=bool)
-    first[np.cumsum(count) - count] = True
-    corners = np.where(first[:, None], polygons[polygon][:, [0, 1, 2]], polygons[polygon][:, [0, 2, 3]])
-    return corners.astype(np.int32), polygon
 
 
 def save_model(model: HeadModel, path: Path) -> None:

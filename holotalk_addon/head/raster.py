@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one small z-buffer: which triangle covers which pixel, and how far away it is.
+"""The one small z-buffer: which triangle covers which pixel, how far away it is, and what it hides.
 
 Correspondences, visibility and texture baking share it. It is written for a few ten thousand small
 triangles: each triangle is cut into its pixel rows, each row into its covered span, so that only
@@ -25,6 +25,56 @@ class Raster:
     """(H, W) index of the nearest triangle, -1 where there is none."""
     depth: NDArray[np.float32]
     """(H, W) its depth, +inf where there is none."""
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """How far the nearest surface is in a part of a picture: what tells whether a point is hidden there."""
+
+    depth: NDArray[np.floating]
+    """(H, W) distance, +inf where there is nothing."""
+    corner: NDArray[np.float64] | tuple[float, float] = (0.0, 0.0)
+    """(2,) the picture's pixel where that part begins, right and down."""
+    scale: float = 1.0
+    """Cells of the map over pixels of the picture, along a side."""
+    margin: float = 0.0
+    """Cells of the map above and to the left of ``corner``."""
+
+    @classmethod
+    def of_triangles(
+        cls,
+        xy: NDArray[np.floating],
+        depth: NDArray[np.floating],
+        side: int,
+        shown: NDArray[np.floating] | None = None,
+    ) -> DepthMap:
+        """A map with as many cells for the longer side of what is shown.
+
+        Args:
+            xy: (T, 3, 2) corners in pixels of the picture, as :func:`rasterize` takes them.
+            depth: (T, 3) their distances.
+            side: cells.
+            shown: (N, 2) pixels that the map reaches to; None: the triangles' corners.
+        """
+        places = xy.reshape(-1, 2) if shown is None else shown
+        low = places.min(axis=0)
+        scale = side / float((places.max(axis=0) - low).max())
+        drawn = rasterize((xy - low) * scale + 1.0, depth, side + 2, side + 2)
+        return cls(drawn.depth, low, scale, 1.0)
+
+    def nearest(self, place: NDArray[np.floating]) -> NDArray[np.floating]:
+        """(N,) how far the nearest surface is at (N, 2) pixels of the picture; beyond the map, its edge's."""
+        height, width = self.depth.shape
+        cell = ((place - np.asarray(self.corner)) * self.scale + self.margin).astype(np.intp)
+        column, row = np.clip(cell, 0, [width - 1, height - 1]).T
+        return np.asarray(self.depth[row, column])
+
+    def hides(
+        self, place: NDArray[np.floating], distance: NDArray[np.floating], tolerance: float
+    ) -> NDArray[np.bool_]:
+        """(N,) whether something lies more than the tolerance before points at (N, 2) pixels and (N,)
+        distances."""
+        return np.asarray(distance > self.nearest(place) + tolerance)
 
 
 def rasterize(

@@ -14,7 +14,7 @@ from .colours import luminance
 from .completion import CompletionInput
 from .hair_mask import hair_mask
 from .head import PARTS
-from .surface import smoothstep
+from .membrane import smoothstep
 from .texture import sample_picture
 
 _HAIR_STEPS_M = (0.0, 0.006, 0.012, 0.018)  # outward from the scalp

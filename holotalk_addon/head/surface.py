@@ -1,71 +1,92 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Smooth fields on the head's surface: the membrane that spreads known values to unknown places."""
+"""Polygons with a texture: what a head, its hair and everything that is worn are made of."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def smoothstep(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """0 below 0, 1 above 1, between them 3x^2 - 2x^3."""
-    t = np.clip(x, 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))
-
-
-def membrane(
-    edges: NDArray[np.integer],
-    positions: NDArray[np.floating],
-    values: NDArray[np.floating],
-    confidence: NDArray[np.floating],
-    iterations: int = 400,
-    tolerance: float = 1e-5,
-) -> NDArray[np.float64]:
-    """The smoothest field that agrees with known values as far as they are trusted.
-
-    Minimises ``sum confidence (x - value)^2 + sum over edges w (x_i - x_j)^2`` with w = 1 / length,
-    scaled so that an edge of average length has weight 1, by conjugate gradients.
-
-    Args:
-        edges: (E, 2) vertex indices.
-        positions: (V, 3), any unit: edge lengths.
-        values: (V, C).
-        confidence: (V,) >= 0; at least one vertex of every connected piece must be above 0.
-        iterations: at most this many steps.
-        tolerance: stop when the residual has shrunk by this factor.
-
-    Returns:
-        (V, C).
+@dataclass(frozen=True)
+class Surface:
+    """A textured surface of V vertices and F polygons, in head axes (see the package): metres, x to the
+    person's left, y up, z out of the face.
     """
-    count = len(values)
-    i, j = edges[:, 0], edges[:, 1]
-    length = np.linalg.norm(positions[i] - positions[j], axis=1)
-    weight = np.mean(length) / np.maximum(length, 0.05 * np.mean(length))
-    diagonal = (confidence + np.bincount(i, weight, count) + np.bincount(j, weight, count) + 1e-9)[:, None]
-    data = np.asarray(values, dtype=np.float64)
 
-    def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        result = diagonal * x
-        for c in range(x.shape[1]):
-            result[:, c] -= np.bincount(i, weight * x[j, c], count) + np.bincount(j, weight * x[i, c], count)
-        return result
+    vertices: NDArray[np.float32]
+    """(V, 3) metres."""
+    polygons: NDArray[np.int32]
+    """(F, 4) vertex indices, counter-clockwise seen from outside; a triangle has -1 last."""
+    uvs: NDArray[np.float32]
+    """(F, 4, 2) texture coordinates of the polygons' corners, u right, v up, 0..1 (unused corner: 0)."""
+    texture: NDArray[np.uint8]
+    """(H, W, 4) sRGB and alpha (not multiplied in), first row on top (v = 1)."""
 
-    b = confidence[:, None] * data
-    x = np.where(confidence[:, None] > 0, data, data.mean(axis=0))
-    r = b - apply(x)
-    z = r / diagonal
-    p = z.copy()
-    rz = (r * z).sum(axis=0)
-    first = np.sqrt((b**2).sum(axis=0)) + 1e-12
-    for _ in range(iterations):
-        if (np.sqrt((r**2).sum(axis=0)) <= tolerance * first).all():
-            break
-        Ap = apply(p)
-        alpha = rz / np.maximum((p * Ap).sum(axis=0), 1e-30)
-        x = x + alpha * p
-        r = r - alpha * Ap
-        z = r / diagonal
-        following = (r * z).sum(axis=0)
-        p = z + following / np.maximum(rz, 1e-30) * p
-        rz = following
-    return np.asarray(x)
+    @classmethod
+    def bare(cls, vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> Surface:
+        """(T, 3) triangles without a texture."""
+        polygons = np.column_stack([triangles, np.full(len(triangles), -1)]).astype(np.int32)
+        uvs = np.zeros((len(polygons), 4, 2), dtype=np.float32)
+        return Surface(vertices, polygons, uvs, np.zeros((0, 0, 4), dtype=np.uint8))
+
+    def only(self, chosen: NDArray[np.bool_]) -> Surface:
+        """Those of the polygons, (F,), with all vertices."""
+        return Surface(self.vertices, self.polygons[chosen], self.uvs[chosen], self.texture)
+
+    @cached_property
+    def _split(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        return triangulate(self.polygons)
+
+    @property
+    def triangles(self) -> NDArray[np.int32]:
+        """(T, 3) the polygons as triangles, in polygon order."""
+        return self._split[0]
+
+    @property
+    def triangle_polygon(self) -> NDArray[np.int32]:
+        """(T,) the polygon of each triangle."""
+        return self._split[1]
+
+    @property
+    def triangle_uvs(self) -> NDArray[np.float32]:
+        """(T, 3, 2) texture coordinates of the corners of :attr:`triangles`."""
+        return corner_uvs(self.uvs, self.triangle_polygon)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the texture is not opaque all over."""
+        return bool((self.texture[..., 3] < 255).any())
+
+
+def triangulate(polygons: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Split (F, 4) polygons (triangle: -1 last) into (T, 3) triangles and the (T,) polygon of each."""
+    quad = polygons[:, 3] >= 0
+    count = 1 + quad
+    polygon = np.repeat(np.arange(len(polygons), dtype=np.int32), count)
+    first = np.zeros(len(polygon), dtype=bool)
+    first[np.cumsum(count) - count] = True
+    corners = np.where(first[:, None], polygons[polygon][:, [0, 1, 2]], polygons[polygon][:, [0, 2, 3]])
+    return corners.astype(np.int32), polygon
+
+
+def corner_uvs(polygon_uvs: NDArray[np.float32], polygon: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(T, 3, 2) texture coordinates of the triangles that :func:`triangulate` makes of (F, 4, 2) polygons."""
+    second = np.zeros(len(polygon), dtype=bool)
+    second[1:] = polygon[1:] == polygon[:-1]
+    uv = polygon_uvs[polygon]
+    return np.where(second[:, None, None], uv[:, [0, 2, 3]], uv[:, [0, 1, 2]])
+
+
+def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(V, 3) unit normals of (V, 3) vertices: area-weighted mean over (T, 3) triangles."""
+    corners = np.asarray(vertices, dtype=np.float64)[triangles]
+    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = np.zeros((len(vertices), 3))
+    for i in range(3):
+        for axis in range(3):
+            normal[:, axis] += np.bincount(triangles[:, i], face[:, axis], len(vertices))
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return (normal / np.maximum(length, 1e-20)).astype(np.float32)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from ..progress import Progress, silent
 from .fitting import HeadFit
 from .head import PARTS
+from .membrane import smoothstep
 from .morphable_model import HeadModel
 from .mouth import off_the_lips, teeth_seen
-from .raster import barycentric, pixel_centres, rasterize
-from .surface import smoothstep
+from .raster import DepthMap, barycentric, pixel_centres, rasterize
 
 DEFAULT_SIZE = 2048
 
@@ -177,21 +177,16 @@ def bake_photo(
 
 
 class _Visibility:
-    """The z-buffer of the head from the photo's camera."""
+    """What the photo's camera sees of the head."""
 
     def __init__(self, model: HeadModel, fit: HeadFit, at: NDArray[np.float64], parts: Sequence[str]) -> None:
         """Of these of :data:`.head.PARTS`, where (V, 3) vertices lie in camera axes."""
         xy = fit.camera.project(at)
-        self._low = xy.min(axis=0)
-        side = float((xy.max(axis=0) - self._low).max())
-        self._scale = _DEPTH_BUFFER_SIDE / side
-        size = _DEPTH_BUFFER_SIDE + 2
         drawn = [PARTS.index(part) for part in parts]
         solid = np.isin(model.polygon_parts[model.triangle_polygon], drawn)
         triangles = model.triangles[solid]
-        buffer = ((xy - self._low) * self._scale + 1.0)[triangles]
-        self._depth = rasterize(buffer, -at[triangles][..., 2], size, size).depth
-        self._pixel_metres = float(-at[:, 2].mean()) / (fit.camera.focal * self._scale)
+        self._map = DepthMap.of_triangles(xy[triangles], -at[triangles][..., 2], _DEPTH_BUFFER_SIDE, xy)
+        self._pixel_metres = float(-at[:, 2].mean()) / (fit.camera.focal * self._map.scale)
 
     def at(
         self,
@@ -204,9 +199,7 @@ class _Visibility:
 
         Half a buffer pixel of a slanted surface is allowed for.
         """
-        size = self._depth.shape[0]
-        xy = np.clip(((place - self._low) * self._scale + 1.0).astype(np.intp), 0, size - 1)
-        nearest = self._depth[xy[:, 1], xy[:, 0]]
+        nearest = self._map.nearest(place)
         slant = np.sqrt(np.maximum(0.0, 1 - facing**2)) / np.maximum(facing, 0.15)
         allowed = tolerance + self._pixel_metres * slant
         behind = np.where(np.isfinite(nearest), depth - nearest, 0.0)

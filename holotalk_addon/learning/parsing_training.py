@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ..face.parsing import CHANNELS, CLASSES, SIDE, face_outline
 from .engine import Samples, Task
-from .parsing_samples import UNKNOWN, ParsingPeople, Sample, class_overlap, make_sample
+from .parsing_people import ParsingPeople
+from .parsing_samples import UNKNOWN, Sample, class_overlap, make_sample
 
 LEVELS = (24, 48, 96, 144, 192)
 """Filters at a half, a quarter, ... of the resolution."""

@@ -48,7 +48,7 @@ def synthetic_person(
     head = Head(
         vertices=vertices,
         polygons=model.polygons,
-        polygon_uvs=model.polygon_uvs,
+        uvs=model.polygon_uvs,
         polygon_parts=model.polygon_parts,
         expression_names=names,
         expression_deltas=model.expression_basis,

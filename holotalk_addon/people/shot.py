@@ -78,8 +78,8 @@ class Shot:
         focal = self.focal_mm / SENSOR_MM * size
         distance = focal * HEAD_METRES / (self.face_share * size)
         x, y = (0.5 + self.centre[0]) * size, (0.5 + self.centre[1]) * size
-        at = np.array([(x - size / 2) * distance / focal, (size / 2 - y) * distance / focal, -distance])
-        return View(size, Camera.of_picture(size, size, focal), self.rotation(), at)
+        camera = Camera.of_picture(size, size, focal)
+        return View(size, camera, self.rotation(), camera.unproject(np.array([x, y]), distance))
 
 
 HEAD_METRES = 0.23

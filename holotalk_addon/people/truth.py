@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from ..face import angles_from_rotation, landmarks68_from_mesh
 from ..head.head import PARTS, Head
-from ..head.morphable_model import REGIONS, HeadModel, triangulate, vertex_normals
-from ..head.raster import barycentric, covered
+from ..head.morphable_model import REGIONS, HeadModel
+from ..head.raster import DepthMap, barycentric, covered
+from ..head.surface import Surface, vertex_normals
 from ..head.view import View
 
 SEEN_TOLERANCE_M = 0.006
@@ -31,22 +32,18 @@ _HOLE_EDGES = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One textured surface of the person, in head axes."""
+    """One textured surface of the person, with V vertices and F polygons."""
 
-    vertices: NDArray[np.float32]
-    """(N, 3) metres, as posed."""
-    polygons: NDArray[np.int32]
-    """(M, 4) vertex indices; a triangle has -1 last."""
-    uvs: NDArray[np.float32]
-    """(M, 4, 2) texture coordinates of the corners."""
+    surface: Surface
+    """As posed."""
     labels: NDArray[np.uint8]
-    """(M,) what each polygon is, any numbering; 0 is kept for the ground."""
-    alpha: NDArray[np.uint8] | None
-    """(H, W) the texture's alpha, first row at v = 1; None: opaque."""
+    """(F,) what each polygon is, any numbering; 0 is kept for the ground."""
+    see_through: bool
+    """Whether the texture's alpha counts."""
     strength: NDArray[np.float32] | None = None
-    """(N,) 0..1 by which alpha is multiplied: the fade of the bust; None: 1."""
+    """(V,) 0..1 by which alpha is multiplied: the fade of the bust; None: 1."""
     normals: NDArray[np.float32] | None = None
-    """(N, 3) unit normals, head axes, where the surface's own are not meant; None: its own."""
+    """(V, 3) unit normals, head axes, where the surface's own are not meant; None: its own."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +117,7 @@ def look(layers: Sequence[Layer], view: View) -> Truth:
 def head_layer(head: Head, labels: NDArray[np.uint8]) -> Layer:
     """The head itself, as posed, with these (F,) labels of its polygons; of its texture's alpha only that
     of the lashes matters, and the fade counts squared, as in the materials."""
-    soft = (head.texture[..., 3] < 255).any()
-    alpha = np.ascontiguousarray(head.texture[..., 3]) if soft else None
-    return Layer(
-        head.posed_vertices(), head.polygons, head.polygon_uvs, labels, alpha, np.asarray(head.fade**2)
-    )
+    return Layer(head.posed(), labels, head.has_alpha, np.asarray(head.fade**2))
 
 
 def polygon_regions(model: HeadModel, labels: Sequence[str]) -> NDArray[np.uint8]:
@@ -167,10 +160,8 @@ def landmarks_in(model: HeadModel, posed: NDArray[np.floating], view: View, dept
     xy = view.camera.project(points)
     # The 68 are read off the mesh in pixels and depth, as from a photo.
     mesh = np.concatenate([xy, -points[:, 2:] * view.camera.focal / -view.translation[2]], axis=1)
-    column, row = np.floor(xy).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < view.size) & (row < view.size)
-    nearest = depth[np.clip(row, 0, view.size - 1), np.clip(column, 0, view.size - 1)]
-    seen = inside & (-points[:, 2] <= nearest + SEEN_TOLERANCE_M)
+    inside = ((xy >= 0) & (xy < view.size)).all(axis=1)
+    seen = inside & ~DepthMap(depth).hides(xy, -points[:, 2], SEEN_TOLERANCE_M)
     # A point on the far side of the outline may project on to the ground: it faces away.
     normal = model.normals(posed) @ view.rotation.T
     facing = np.einsum("lc,lcd->ld", model.landmarks468_weights, normal[model.landmarks468])
@@ -208,18 +199,16 @@ class _Soup:
     """A layer as triangles before a view."""
 
     def __init__(self, layer: Layer, view: View) -> None:
-        triangles, polygon = triangulate(layer.polygons)
-        self._layer, self._size, self._polygon = layer, view.size, polygon
-        at = view.to_camera(layer.vertices)
+        triangles = layer.surface.triangles
+        self._layer, self._size = layer, view.size
+        at = view.to_camera(layer.surface.vertices)
         self._own = layer.normals is None
         self._normals = (
             vertex_normals(at, triangles)
             if layer.normals is None
             else np.asarray(layer.normals @ view.rotation.T.astype(np.float32), dtype=np.float32)
         )
-        second = np.r_[False, polygon[1:] == polygon[:-1]] if len(polygon) else np.zeros(0, dtype=bool)
-        corner_uv = layer.uvs[polygon]
-        self._uv = np.where(second[:, None, None], corner_uv[:, [0, 2, 3]], corner_uv[:, [0, 1, 2]])
+        self._uv = layer.surface.triangle_uvs
         self._triangles = triangles
         self._xy = view.camera.project(at)[triangles]
         self._depth = -at[triangles][..., 2]
@@ -251,8 +240,9 @@ class _Soup:
     def _alpha(self, triangle: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float32]:
         alpha = np.ones(len(triangle), dtype=np.float32)
         layer = self._layer
-        if layer.alpha is not None:
-            picture = _smaller(layer.alpha, self._texels_a_pixel(layer.alpha.shape))
+        if layer.see_through:
+            whole = np.ascontiguousarray(layer.surface.texture[..., 3])
+            picture = _smaller(whole, self._texels_a_pixel(whole.shape))
             rows, columns = picture.shape
             uv = np.einsum("nc,ncd->nd", weights, self._uv[triangle])
             column = np.clip((uv[:, 0] * columns).astype(int), 0, columns - 1)
@@ -284,7 +274,7 @@ class _Soup:
         uv = np.einsum("nc,ncd->nd", weights, self._uv[triangle])
         return (
             normal.astype(np.float32),
-            self._layer.labels[self._polygon[triangle]],
+            self._layer.labels[self._layer.surface.triangle_polygon[triangle]],
             uv.astype(np.float32),
         )
 

@@ -22,6 +22,7 @@ from PIL import Image
 from ..errors import OptionError
 from ..head.head import PARTS, Head
 from ..head.shape_names import with_shape_names
+from ..head.surface import Surface
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import LoopMotion, loop_motion
 from ..outputs import ExportOptions, beside_obj, replacing
@@ -139,38 +140,35 @@ def _obj(head: Head, library: str) -> str:
     groups = [
         (name, f"HoloTalk_{name.capitalize()}", head.polygon_parts == k) for k, name in enumerate(PARTS)
     ]
-    lines += _obj_part(head.posed_vertices(), head.polygons, head.polygon_uvs, groups, (1, 1))
+    lines += _obj_part(head.posed(), groups, (1, 1))
     if head.hair is not None:
         hair = head.hair
         lines.append("o HoloTalk_Hair")
         groups = [("hair", HAIR, ~hair.soft), ("hair_edge", HAIR_EDGE, hair.soft)]
         first = (1 + len(head.vertices), 1 + int((head.polygons >= 0).sum()))
-        lines += _obj_part(hair.vertices, hair.polygons, hair.polygon_uvs, groups, first)
+        lines += _obj_part(hair, groups, first)
     return "\n".join(lines) + "\n"
 
 
 def _obj_part(
-    points: NDArray[np.float32],
-    polygons: NDArray[np.int32],
-    polygon_uvs: NDArray[np.float32],
+    surface: Surface,
     groups: Sequence[tuple[str, str, NDArray[np.bool_]]],
     first: tuple[int, int],
 ) -> list[str]:
     """The lines of one object.
 
     Args:
-        points: (V, 3) metres.
-        polygons: (F, 4) indices into ``points``, -1 last in a triangle.
-        polygon_uvs: (F, 4, 2).
+        surface: what it is made of.
         groups: name, material and (F,) polygons of each.
         first: the numbers of the first vertex and of the first UV in the file.
 
     """
+    polygons = surface.polygons
     used = polygons >= 0
     numbers = np.full(polygons.shape, -1, dtype=np.int64)
     numbers[used] = np.arange(int(used.sum()))
-    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in points.tolist()]
-    lines += [f"vt {u:.6f} {v:.6f}" for u, v in polygon_uvs[used].tolist()]
+    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in surface.vertices.tolist()]
+    lines += [f"vt {u:.6f} {v:.6f}" for u, v in surface.uvs[used].tolist()]
     lines.append("s 1")
     for name, material, members in groups:
         rows = np.flatnonzero(members)
@@ -183,7 +181,7 @@ def _obj_part(
 
 
 def _mtl(head: Head, picture: str, hair_picture: str) -> str:
-    soft = bool((head.texture[..., 3] < 255).any())
+    soft = head.has_alpha
     materials = [
         (f"HoloTalk_{name.capitalize()}", picture, soft and part == LASHES) for part, name in enumerate(PARTS)
     ]

@@ -12,7 +12,7 @@ import io
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from PIL import Image
 
 from .. import __version__
 from ..head.head import PARTS, Hair, Head
-from ..head.morphable_model import corner_uvs, triangulate, vertex_normals
+from ..head.surface import Surface, vertex_normals
 from .hair_object import EDGE_NAME, HAIR_IMAGE_NAME, HAIR_NAME
 from .head_object import HEAD_NAME
 from .materials import EXPORT_ROUGHNESS, IMAGE_NAME, LASHES
@@ -65,15 +65,15 @@ def glb(head: Head, *, eye_bones: bool = False) -> bytes:
     parts = [part for part in range(len(PARTS)) if not (eye_bones and part == EYES)]
     targets = _Targets(head.expression_names, head.expression_deltas, head.expression)
     materials = _head_materials(file, head)
-    body = file.add_mesh(HEAD_NAME, head.vertices, _surfaces(head, parts, materials), targets)
+    body = file.add_mesh(HEAD_NAME, head.vertices, _patches(head, parts, materials), targets)
     if eye_bones:
         side = np.where(head.vertices[:, 0] > 0, LEFT_BONE, RIGHT_BONE)
-        surfaces = _surfaces(head, [EYES], materials)
-        file.add_mesh(EYES_NAME, head.vertices, surfaces, _eye_targets(head), side)
+        patches = _patches(head, [EYES], materials)
+        file.add_mesh(EYES_NAME, head.vertices, patches, _eye_targets(head), side)
     if head.hair is not None:
-        surfaces = _hair_surfaces(head.hair, _hair_materials(file, head.hair))
+        patches = _hair_patches(head.hair, _hair_materials(file, head.hair))
         # Meshes on bones must be roots; without them hair goes wherever the head is put.
-        file.add_mesh(HAIR_NAME, head.hair.vertices, surfaces, parent=None if eye_bones else body)
+        file.add_mesh(HAIR_NAME, head.hair.vertices, patches, parent=None if eye_bones else body)
     return file.content()
 
 
@@ -89,7 +89,7 @@ class _Targets:
 
 
 @dataclass(frozen=True)
-class _Surface:
+class _Patch:
     """The triangles of one material. A vertex that has several UVs is there several times."""
 
     material: int
@@ -101,12 +101,13 @@ class _Surface:
     """(T, 3) of those N."""
 
 
-def _surface(material: int, polygons: NDArray[np.int32], polygon_uvs: NDArray[np.float32]) -> _Surface:
-    triangles, polygon = triangulate(polygons)
-    uvs = corner_uvs(polygon_uvs, polygon).reshape(-1, 2).astype(np.float64)
-    corners, numbers = np.unique(np.column_stack([triangles.ravel(), uvs]), axis=0, return_inverse=True)
+def _patch(material: int, surface: Surface) -> _Patch:
+    uvs = surface.triangle_uvs.reshape(-1, 2).astype(np.float64)
+    corners, numbers = np.unique(
+        np.column_stack([surface.triangles.ravel(), uvs]), axis=0, return_inverse=True
+    )
     uvs = corners[:, 1:].astype(np.float32)
-    return _Surface(
+    return _Patch(
         material,
         corners[:, 0].astype(np.int64),
         np.stack([uvs[:, 0], 1.0 - uvs[:, 1]], axis=1),
@@ -114,29 +115,29 @@ def _surface(material: int, polygons: NDArray[np.int32], polygon_uvs: NDArray[np
     )
 
 
-def _surfaces(head: Head, parts: Sequence[int], materials: Sequence[int]) -> list[_Surface]:
-    """The surfaces of some :data:`PARTS`; those of the lashes with UVs in their own picture."""
-    surfaces = []
+def _patches(head: Head, parts: Sequence[int], materials: Sequence[int]) -> list[_Patch]:
+    """Some of the :data:`PARTS`; the lashes with UVs in their own picture."""
+    patches = []
     for part in parts:
-        mine = head.polygon_parts == part
-        uvs = head.polygon_uvs[mine]
+        surface = head.only(head.polygon_parts == part)
         if part == LASHES and _has_soft_lashes(head):
             left, top, right, bottom = _lash_box(head)
             rows, columns = head.texture.shape[:2]
-            uvs = (uvs * [columns, rows] - [left, rows - bottom]) / [right - left, bottom - top]
-        surfaces.append(_surface(materials[part], head.polygons[mine], uvs))
-    return surfaces
+            uvs = (surface.uvs * [columns, rows] - [left, rows - bottom]) / [right - left, bottom - top]
+            surface = replace(surface, uvs=uvs)
+        patches.append(_patch(materials[part], surface))
+    return patches
 
 
-def _hair_surfaces(hair: Hair, materials: Sequence[int]) -> list[_Surface]:
+def _hair_patches(hair: Hair, materials: Sequence[int]) -> list[_Patch]:
     return [
-        _surface(material, hair.polygons[mine], hair.polygon_uvs[mine])
+        _patch(material, hair.only(mine))
         for material, mine in zip(materials, (~hair.soft, hair.soft), strict=True)
     ]
 
 
 def _has_soft_lashes(head: Head) -> bool:
-    return bool((head.texture[..., 3] < 255).any() and (head.polygon_parts == LASHES).any())
+    return head.has_alpha and bool((head.polygon_parts == LASHES).any())
 
 
 def _lash_box(head: Head) -> tuple[int, int, int, int]:
@@ -144,7 +145,7 @@ def _lash_box(head: Head) -> tuple[int, int, int, int]:
     column and row after the last."""
     rows, columns = head.texture.shape[:2]
     mine = head.polygon_parts == LASHES
-    uvs = head.polygon_uvs[mine][head.polygons[mine] >= 0]
+    uvs = head.uvs[mine][head.polygons[mine] >= 0]
     low = np.clip(np.floor(uvs.min(axis=0) * [columns, rows]) - 2, 0, [columns - 1, rows - 1])
     high = np.clip(np.ceil(uvs.max(axis=0) * [columns, rows]) + 2, low + 1, [columns, rows])
     return int(low[0]), rows - int(high[1]), int(high[0]), rows - int(low[1])
@@ -362,7 +363,7 @@ class _File:
         self,
         name: str,
         points: NDArray[np.float32],
-        surfaces: Sequence[_Surface],
+        patches: Sequence[_Patch],
         targets: _Targets | None = None,
         bone: NDArray[np.integer[Any]] | None = None,
         parent: int | None = None,
@@ -372,7 +373,7 @@ class _File:
         Args:
             name: of both.
             points: (V, 3) metres.
-            surfaces: its triangles; those without any are left out.
+            patches: its triangles; those without any are left out.
             targets: of the V vertices.
             bone: (V,) of :data:`BONES`, where there are any; the head's by default.
             parent: the node that it is a child of.
@@ -381,17 +382,17 @@ class _File:
             The node's number.
 
         """
-        surfaces = [surface for surface in surfaces if len(surface.triangles)]
-        triangles = np.concatenate([surface.vertices[surface.triangles] for surface in surfaces])
+        patches = [patch for patch in patches if len(patch.triangles)]
+        triangles = np.concatenate([patch.vertices[patch.triangles] for patch in patches])
         normals = vertex_normals(points, triangles)
-        primitives = [self._primitive(surface, points, normals, bone) for surface in surfaces]
+        primitives = [self._primitive(patch, points, normals, bone) for patch in patches]
         for delta in () if targets is None else targets.deltas:
             turned = vertex_normals(points + delta, triangles) - normals
-            for primitive, surface in zip(primitives, surfaces, strict=True):
+            for primitive, patch in zip(primitives, patches, strict=True):
                 primitive.setdefault("targets", []).append(
                     {
-                        "POSITION": self._sparse(delta[surface.vertices], LEAST_SHIFT_M, bounds=True),
-                        "NORMAL": self._sparse(turned[surface.vertices], LEAST_TURN),
+                        "POSITION": self._sparse(delta[patch.vertices], LEAST_SHIFT_M, bounds=True),
+                        "NORMAL": self._sparse(turned[patch.vertices], LEAST_TURN),
                     }
                 )
         mesh: dict[str, Any] = {"name": name, "primitives": primitives}
@@ -409,16 +410,16 @@ class _File:
 
     def _primitive(
         self,
-        surface: _Surface,
+        patch: _Patch,
         points: NDArray[np.float32],
         normals: NDArray[np.float32],
         bone: NDArray[np.integer[Any]] | None,
     ) -> dict[str, Any]:
-        of = surface.vertices
+        of = patch.vertices
         attributes = {
             "POSITION": self._accessor(points[of], _ATTRIBUTES, bounds=True),
             "NORMAL": self._accessor(normals[of], _ATTRIBUTES),
-            "TEXCOORD_0": self._accessor(surface.uvs, _ATTRIBUTES),
+            "TEXCOORD_0": self._accessor(patch.uvs, _ATTRIBUTES),
         }
         if self._json["skins"]:
             joints, weights = np.zeros((2, len(of), 4), dtype=np.uint8)
@@ -427,11 +428,11 @@ class _File:
             attributes["JOINTS_0"] = self._accessor(joints, _ATTRIBUTES)
             attributes["WEIGHTS_0"] = self._accessor(weights, _ATTRIBUTES, normalized=True)
         small = len(of) <= 0xFFFF
-        indices = surface.triangles.reshape(-1, 1).astype(np.uint16 if small else np.uint32)
+        indices = patch.triangles.reshape(-1, 1).astype(np.uint16 if small else np.uint32)
         return {
             "attributes": attributes,
             "indices": self._accessor(indices, _INDICES),
-            "material": surface.material,
+            "material": patch.material,
         }
 
 

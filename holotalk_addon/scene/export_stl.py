@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head.head import PARTS, Head
-from ..head.morphable_model import triangulate
+from ..head.surface import Surface, triangulate
 from ..outputs import STL_HEIGHT_MM
 from .axes import from_blender, to_blender
 from .hair_object import SOFT_SLOT
@@ -199,8 +199,7 @@ def _alone(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> Iterato
     obj = bpy.data.objects.new("HoloTalk Print", mesh)
     scene = bpy.data.scenes.new("HoloTalk Print")
     try:
-        polygons = np.column_stack([triangles, np.full(len(triangles), -1)]).astype(np.int32)
-        fill_mesh(mesh, points, polygons, np.zeros((*polygons.shape, 2)))
+        fill_mesh(mesh, Surface.bare(points, triangles))
         scene.collection.objects.link(obj)
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             yield obj, scene.view_layers[0]

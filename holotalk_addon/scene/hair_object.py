@@ -32,7 +32,7 @@ SOFT_SLOT = 1
 def make_hair_object(hair: Hair, head_object: Any, collection: Any) -> Any:
     """Make the hair of a head object and link it to ``collection``; returns the object."""
     slots = np.where(hair.soft, SOFT_SLOT, 0)
-    mesh = make_mesh(HAIR_NAME, hair.vertices, hair.polygons, hair.polygon_uvs, slots, hair.fade)
+    mesh = make_mesh(HAIR_NAME, hair, slots, hair.fade)
     image = make_image(hair.texture, HAIR_IMAGE_NAME, "hair texture")
     for material in make_hair_materials(image, HAIR_NAME, EDGE_NAME):
         mesh.materials.append(material)
@@ -118,7 +118,7 @@ def read_hair(obj: Any, *, shape_only: bool = False) -> Hair:
     return Hair(
         vertices=points,
         polygons=polygons,
-        polygon_uvs=uvs,
+        uvs=uvs,
         soft=gather(mesh.polygons, "material_index", 1, np.int32).ravel() == SOFT_SLOT,
         fade=read_fade(mesh),
         texture=texture,

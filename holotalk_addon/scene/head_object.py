@@ -24,7 +24,7 @@ PHOTO_EXPRESSION = "holotalk_photo_expression"
 def make_head_object(head: Head, collection: Any) -> Any:
     """Make the one head object and link it to ``collection``, with its hair, if it has any, as a child;
     returns the head object."""
-    mesh = make_mesh(HEAD_NAME, head.vertices, head.polygons, head.polygon_uvs, head.polygon_parts, head.fade)
+    mesh = make_mesh(HEAD_NAME, head, head.polygon_parts, head.fade)
     _keep_small_parts(mesh, head)
     for material in make_materials(head, make_image(head.texture, IMAGE_NAME, "texture")):
         mesh.materials.append(material)
@@ -96,7 +96,7 @@ def read_head(obj: Any, *, shape_only: bool = False) -> Head:
     return Head(
         vertices=neutral,
         polygons=polygons,
-        polygon_uvs=uvs,
+        uvs=uvs,
         polygon_parts=gather(mesh.polygons, "material_index", 1, np.int32).ravel().astype(np.uint8),
         expression_names=tuple(key.name for key in others),
         expression_deltas=np.stack(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..head.head import PARTS, Head
 from . import compat
 from .own import tag
+from .shader_nodes import ShaderNodes
 
 FADE_ATTRIBUTE = "holotalk_fade"
 IMAGE_NAME = "HoloTalk Texture"
@@ -59,7 +60,7 @@ def image_pixels(image: Any) -> NDArray[np.uint8]:
 
 def make_materials(head: Head, image: Any) -> list[Any]:
     """One material for each of :data:`PARTS`, in that order."""
-    soft = bool((head.texture[..., 3] < 255).any())
+    soft = head.has_alpha
     return [
         _hologram_material(
             f"HoloTalk {name.capitalize()}", image, closed=part != LASHES, see_through=soft and part == LASHES
@@ -88,66 +89,39 @@ def _hologram_material(
 
     """
     material = tag(bpy.data.materials.new(name), "material")
-    tree = compat.node_tree(material)
-    nodes, links = tree.nodes, tree.links
-    nodes.clear()
-    texture = nodes.new("ShaderNodeTexImage")
-    texture.name, texture.image, texture.location = "Texture", image, (-700, 100)
-    texture.interpolation = "Linear"
-    texture.extension = "REPEAT"  # hair goes on around the head
-    fade = nodes.new("ShaderNodeAttribute")
-    fade.name, fade.attribute_name, fade.location = "Fade", FADE_ATTRIBUTE, (-700, -200)
+    nodes = ShaderNodes(material)
+    texture = nodes.new(
+        "ShaderNodeTexImage", name="Texture", image=image, location=(-700, 100), interpolation="Linear",
+        extension="REPEAT",  # hair goes on around the head
+    )  # fmt: skip
+    fade = nodes.new(
+        "ShaderNodeAttribute", name="Fade", attribute_name=FADE_ATTRIBUTE, location=(-700, -200)
+    ).outputs["Fac"]
     # The eye sees the square root of light (about): squared, the fade looks even.
-    strength = _product(tree, "Even fade", (-450, -200), fade.outputs["Fac"], fade.outputs["Fac"])
-    outside = _outside(tree) if closed or one_sided else None
+    strength = nodes.math("MULTIPLY", fade, fade, name="Even fade", location=(-450, -200))
+    outside = _outside(nodes) if closed or one_sided else None
     if closed:
-        strength = _product(tree, "Shown", (-300, -300), strength, outside)
-    emission = nodes.new("ShaderNodeEmission")
-    emission.name, emission.location = "Unlit", (-200, 0)
-    links.new(texture.outputs["Color"], emission.inputs["Color"])
-    links.new(strength, emission.inputs["Strength"])
-    output = nodes.new("ShaderNodeOutputMaterial")
-    output.name, output.location = "Output", (300, 0)
-    surface = emission.outputs[0]
+        strength = nodes.math("MULTIPLY", strength, outside, name="Shown", location=(-300, -300))
+    surface = nodes.emission(texture.outputs["Color"], strength, name="Unlit", location=(-200, 0))
     if see_through:
-        clear = nodes.new("ShaderNodeBsdfTransparent")
-        clear.name, clear.location = "Clear", (-200, 150)
-        mix = nodes.new("ShaderNodeMixShader")
-        mix.name, mix.location = "Soft", (50, 0)
+        clear = nodes.new("ShaderNodeBsdfTransparent", name="Clear", location=(-200, 150)).outputs[0]
         alpha = texture.outputs["Alpha"]
         if one_sided:  # Cycles does not cull
-            alpha = _product(tree, "Outer alpha", (-200, 300), alpha, outside)
-        links.new(alpha, mix.inputs[0])
-        links.new(clear.outputs[0], mix.inputs[1])
-        links.new(emission.outputs[0], mix.inputs[2])
-        surface = mix.outputs[0]
+            alpha = nodes.math("MULTIPLY", alpha, outside, name="Outer alpha", location=(-200, 300))
+        surface = nodes.mix(alpha, clear, surface, name="Soft", location=(50, 0))
         # Blended needs no noise: with a few samples dithered lashes would sparkle.
         material.surface_render_method = "BLENDED"
-    links.new(surface, output.inputs["Surface"])
+    nodes.show(surface)
     # Workbench draws the active image texture.
-    nodes.active = texture
+    nodes.tree.nodes.active = texture
     material.use_backface_culling = one_sided
     return material
 
 
-def _outside(tree: Any) -> Any:
+def _outside(nodes: ShaderNodes) -> Any:
     """A socket that is 1 on the outside of a surface and 0 on its inside."""
-    side = tree.nodes.new("ShaderNodeNewGeometry")
-    side.name, side.location = "Side", (-700, -400)
-    outside = tree.nodes.new("ShaderNodeMath")
-    outside.name, outside.operation, outside.location = "Outside", "SUBTRACT", (-450, -400)
-    outside.inputs[0].default_value = 1.0
-    tree.links.new(side.outputs["Backfacing"], outside.inputs[1])
-    return outside.outputs[0]
-
-
-def _product(tree: Any, name: str, location: tuple[int, int], one: Any, other: Any) -> Any:
-    """A socket with the product of two."""
-    node = tree.nodes.new("ShaderNodeMath")
-    node.name, node.operation, node.location = name, "MULTIPLY", location
-    tree.links.new(one, node.inputs[0])
-    tree.links.new(other, node.inputs[1])
-    return node.outputs[0]
+    side = nodes.new("ShaderNodeNewGeometry", name="Side", location=(-700, -400))
+    return nodes.math("SUBTRACT", 1.0, side.outputs["Backfacing"], name="Outside", location=(-450, -400))
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays of polygons with UVs and fade -> a Blender mesh, and back."""
+"""A textured surface and its fade -> a Blender mesh, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..head.surface import Surface
 from .axes import to_blender
 from .materials import FADE_ATTRIBUTE
 from .own import tag
@@ -19,9 +20,7 @@ SEEN_GROUP = "HoloTalk seen"
 
 def make_mesh(
     name: str,
-    vertices: NDArray[np.float32],
-    polygons: NDArray[np.int32],
-    polygon_uvs: NDArray[np.float32],
+    surface: Surface,
     slots: NDArray[np.integer[Any]],
     fade: NDArray[np.float32],
 ) -> Any:
@@ -29,15 +28,13 @@ def make_mesh(
 
     Args:
         name: What it is called.
-        vertices: (V, 3) metres in head axes.
-        polygons: (F, 4) vertex indices; a triangle has -1 last.
-        polygon_uvs: (F, 4, 2) UVs of the corners.
+        surface: What it is made of; its texture is the materials'.
         slots: (F,) material slot of each polygon.
         fade: (V,) brightness in the hologram.
 
     """
     mesh = tag(bpy.data.meshes.new(name), "mesh")
-    fill_mesh(mesh, vertices, polygons, polygon_uvs)
+    fill_mesh(mesh, surface)
     mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
     attribute = mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
     attribute.data.foreach_set("value", np.ascontiguousarray(fade, dtype=np.float32))
@@ -45,16 +42,10 @@ def make_mesh(
     return mesh
 
 
-def fill_mesh(
-    mesh: Any,
-    vertices: NDArray[np.floating[Any]],
-    polygons: NDArray[np.int32],
-    polygon_uvs: NDArray[np.floating[Any]],
-) -> None:
-    """Make a mesh of these (V, 3) vertices in head axes, (F, 4) polygons and (F, 4, 2) UVs of their corners,
-    smooth, in place of what it was.
-    """
+def fill_mesh(mesh: Any, surface: Surface) -> None:
+    """Make a mesh of a surface, smooth, in place of what it was."""
     mesh.clear_geometry()
+    vertices, polygons = surface.vertices, surface.polygons
     used = (polygons >= 0).ravel()
     corners = polygons.ravel()[used]
     counts = (polygons >= 0).sum(axis=1)
@@ -65,7 +56,7 @@ def fill_mesh(
     mesh.polygons.add(len(counts))
     mesh.polygons.foreach_set("loop_start", (np.cumsum(counts) - counts).astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(counts), dtype=bool))
-    uvs = np.ascontiguousarray(polygon_uvs.reshape(-1, 2)[used], dtype=np.float32)
+    uvs = np.ascontiguousarray(surface.uvs.reshape(-1, 2)[used], dtype=np.float32)
     mesh.uv_layers.new(name=UV_NAME).uv.foreach_set("vector", uvs.ravel())
     mesh.update(calc_edges=True)
 

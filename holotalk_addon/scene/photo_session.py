@@ -116,8 +116,7 @@ class PhotoSession:
         for prop in person.props:
             label = REGION_LABELS.index(_PROP_LABELS.get(prop.name, "other"))
             labels = np.full(len(prop.polygons), label, dtype=np.uint8)
-            alpha = np.ascontiguousarray(prop.texture[..., 3]) if prop.see_through else None
-            layers.append(Layer(prop.vertices, prop.polygons, prop.uvs, labels, alpha, normals=prop.normals))
+            layers.append(Layer(prop, labels, prop.see_through, normals=prop.normals))
         return layers
 
     def _truth(self, person: SyntheticPerson, layers: list[Layer], view: View) -> dict[str, NDArray[Any]]:

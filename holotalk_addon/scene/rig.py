@@ -12,10 +12,10 @@ from ..hologram.framing import Framing
 from ..hologram.motion import LoopMotion
 from . import compat
 from .own import find_by_role, is_own, tag
+from .view_camera import SENSOR_WIDTH
 
 TURNTABLE_NAME = "HoloTalk Turntable"
 RIG_NAME = "HoloTalk Cameras"
-SENSOR_WIDTH = 36.0
 UP_AXIS = 2
 """Index of z, the axis of the turning, in Blender's Euler angles."""
 

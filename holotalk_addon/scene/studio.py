@@ -28,14 +28,14 @@ from ..head.view import View
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from ..people import Prop, SyntheticPerson
 from ..people.shot import Lamp, Shot
-from . import compat
 from .axes import to_blender
 from .hologram_scene import make_scene
 from .materials import FADE_ATTRIBUTE
 from .mesh import fill_mesh
 from .own import own_kinds, role_of, tag
 from .quiet import quiet
-from .rig import SENSOR_WIDTH
+from .shader_nodes import ShaderNodes
+from .view_camera import place_camera
 
 ROLE = "training"
 PATHS = 4
@@ -56,7 +56,7 @@ _SLOTS = (*PARTS, FADING)
 
 
 @dataclass(frozen=True)
-class _Surface:
+class _Finish:
     """How a part of the head answers light."""
 
     roughness: float
@@ -64,13 +64,13 @@ class _Surface:
     """Blender's ``Specular IOR Level``: 0.5 is a refractive index of 1.5."""
 
 
-_SURFACES = {
-    "skin": _Surface(0.48, 0.35),  # index 1.4
-    FADING: _Surface(0.48, 0.35),
-    "eyes": _Surface(0.08, 0.4),
-    "lashes": _Surface(0.7, 0.2),
-    "teeth": _Surface(0.25, 0.5),
-    "tongue": _Surface(0.35, 0.4),
+_FINISHES = {
+    "skin": _Finish(0.48, 0.35),  # index 1.4
+    FADING: _Finish(0.48, 0.35),
+    "eyes": _Finish(0.08, 0.4),
+    "lashes": _Finish(0.7, 0.2),
+    "teeth": _Finish(0.25, 0.5),
+    "tongue": _Finish(0.35, 0.4),
 }
 
 
@@ -206,27 +206,19 @@ class Studio:
     def _make_world(self) -> Any:
         """Surroundings of three colours: from below, from the sides, from above."""
         world = tag(bpy.data.worlds.new("HoloTalk Studio"), ROLE)
-        tree = compat.node_tree(world)
-        nodes, links = tree.nodes, tree.links
-        nodes.clear()
-        direction = nodes.new("ShaderNodeTexCoord")
-        height = nodes.new("ShaderNodeVectorMath")  # how far up a direction points, -1..1
-        height.operation = "DOT_PRODUCT"
+        nodes = ShaderNodes(world)
+        direction = nodes.new("ShaderNodeTexCoord").outputs["Generated"]
+        height = nodes.new("ShaderNodeVectorMath", operation="DOT_PRODUCT")  # how far up it points, -1..1
+        nodes.feed(height.inputs[0], direction)
         self._up = height.inputs[1]
-        links.new(direction.outputs["Generated"], height.inputs[0])
-        share = nodes.new("ShaderNodeMapRange")
-        share.inputs["From Min"].default_value = -1.0
-        links.new(height.outputs["Value"], share.inputs["Value"])
-        ramp = nodes.new("ShaderNodeValToRGB")
+        inputs = {"From Min": -1.0, "Value": height.outputs["Value"]}
+        share = nodes.new("ShaderNodeMapRange", inputs).outputs[0]
+        ramp = nodes.new("ShaderNodeValToRGB", {"Fac": share})
         ramp.color_ramp.interpolation = "EASE"
         elements = ramp.color_ramp.elements
         middle = elements.new(0.5)
         self._surroundings = {"Ground": elements[0], "Horizon": middle, "Sky": elements[-1]}
-        links.new(share.outputs[0], ramp.inputs[0])
-        background = nodes.new("ShaderNodeBackground")
-        links.new(ramp.outputs[0], background.inputs["Color"])
-        output = nodes.new("ShaderNodeOutputWorld")
-        links.new(background.outputs[0], output.inputs["Surface"])
+        nodes.show(nodes.new("ShaderNodeBackground", {"Color": ramp.outputs[0]}).outputs[0])
         world.cycles.sampling_method = "MANUAL"
         world.cycles.sample_map_resolution = WORLD_MAP
         return world
@@ -241,21 +233,6 @@ def render_call(scene: Any) -> None:
     """Render all frames of a scene to its path."""
     with quiet():
         bpy.ops.render.render(animation=True, scene=scene.name)
-
-
-def place_camera(camera: Any, view: View) -> None:
-    """Have a camera object take this view."""
-    place = view.camera_place()
-    turned = np.eye(4)
-    turned[:3] = to_blender(place[:3].T).T
-    camera.rotation_mode = "QUATERNION"
-    camera.location, camera.rotation_quaternion, _ = mathutils.Matrix(turned.tolist()).decompose()
-    data = camera.data
-    data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_WIDTH
-    data.clip_start, data.clip_end = 0.01, 100.0
-    data.lens = view.camera.focal * SENSOR_WIDTH / view.size
-    data.shift_x = 0.5 - view.camera.centre_x / view.size
-    data.shift_y = view.camera.centre_y / view.size - 0.5
 
 
 def _set_cycles(scene: Any) -> str:
@@ -327,23 +304,22 @@ class _HeadStand:
 
     def seat(self, head: Head) -> None:
         """Make the object this person's head, as posed."""
-        posed = head.posed_vertices()
         if self._polygons is None or not np.array_equal(self._polygons, head.polygons):
-            self._build(head, posed)
+            self._build(head)
             self._polygons = head.polygons
         else:
-            self._mesh.vertices.foreach_set("co", to_blender(posed).ravel())
+            self._mesh.vertices.foreach_set("co", to_blender(head.posed_vertices()).ravel())
             self._mesh.update()
         image = self._picture.paint(head.texture)
         for material in self._materials:
             material.node_tree.nodes["Texture"].image = image
 
-    def _build(self, head: Head, posed: NDArray[np.float32]) -> None:
+    def _build(self, head: Head) -> None:
         fade = head.fade[np.maximum(head.polygons, 0)]
         used = head.polygons >= 0
         shown = ((fade > 0) & used).any(axis=1)
         slots = np.where(((fade < 1) & used).any(axis=1), _SLOTS.index(FADING), head.polygon_parts)[shown]
-        fill_mesh(self._mesh, posed, head.polygons[shown], head.polygon_uvs[shown])
+        fill_mesh(self._mesh, head.posed().only(shown))
         self._mesh.polygons.foreach_set("material_index", slots.astype(np.int32))
         fade_attribute = self._mesh.attributes.new(FADE_ATTRIBUTE, "FLOAT", "POINT")
         fade_attribute.data.foreach_set("value", np.ascontiguousarray(head.fade, dtype=np.float32))
@@ -374,7 +350,7 @@ class PropStand:
         material = self._materials[prop.see_through]
         material.node_tree.nodes["Texture"].image = self._picture.paint(prop.texture)
         material.node_tree.nodes["Lit"].inputs["Roughness"].default_value = float(prop.roughness)
-        fill_mesh(self._mesh, prop.vertices, prop.polygons, prop.uvs)
+        fill_mesh(self._mesh, prop)
         if prop.normals is not None:
             self._mesh.normals_split_custom_set_from_vertices(to_blender(prop.normals))
         self._mesh.materials.clear()
@@ -384,29 +360,19 @@ class PropStand:
 def _lit_material(name: str, part: str | None, see_through: bool = False) -> Any:
     """A surface with the texture as its own colour. ``part``: one of the head's slots; None for props."""
     material = tag(bpy.data.materials.new(name), ROLE)
-    tree = compat.node_tree(material)
-    nodes, links = tree.nodes, tree.links
-    nodes.clear()
-    texture = nodes.new("ShaderNodeTexImage")
-    texture.name, texture.extension = "Texture", "EXTEND"
-    lit = nodes.new("ShaderNodeBsdfPrincipled")
-    lit.name = "Lit"
-    links.new(texture.outputs["Color"], lit.inputs["Base Color"])
-    surface = _SURFACES[part] if part is not None else _Surface(0.7, 0.3)
-    lit.inputs["Roughness"].default_value = surface.roughness
-    lit.inputs["Specular IOR Level"].default_value = surface.specular
+    nodes = ShaderNodes(material)
+    texture = nodes.new("ShaderNodeTexImage", name="Texture", extension="EXTEND")
+    finish = _FINISHES[part] if part is not None else _Finish(0.7, 0.3)
+    inputs = {"Roughness": finish.roughness, "Specular IOR Level": finish.specular}
+    lit = nodes.new(
+        "ShaderNodeBsdfPrincipled", {"Base Color": texture.outputs["Color"], **inputs}, name="Lit"
+    )
     if see_through or part == "lashes":
-        links.new(texture.outputs["Alpha"], lit.inputs["Alpha"])
+        nodes.feed(lit.inputs["Alpha"], texture.outputs["Alpha"])
     if part == FADING:
-        fade = nodes.new("ShaderNodeAttribute")
-        fade.attribute_name = FADE_ATTRIBUTE
-        square = nodes.new("ShaderNodeMath")
-        square.operation = "MULTIPLY"
-        links.new(fade.outputs["Fac"], square.inputs[0])
-        links.new(fade.outputs["Fac"], square.inputs[1])
-        links.new(square.outputs[0], lit.inputs["Alpha"])
-    output = nodes.new("ShaderNodeOutputMaterial")
-    links.new(lit.outputs[0], output.inputs["Surface"])
+        fade = nodes.new("ShaderNodeAttribute", attribute_name=FADE_ATTRIBUTE).outputs["Fac"]
+        nodes.feed(lit.inputs["Alpha"], nodes.math("MULTIPLY", fade, fade))
+    nodes.show(lit.outputs[0])
     return material
 
 

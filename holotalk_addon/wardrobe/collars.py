@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..head.membrane import smoothstep
 from ..head.skin_optics import skin_colour, to_srgb
-from ..head.surface import smoothstep
 from .fitting_room import FittingRoom
 from .look import Look
 from .prop import Prop
@@ -40,11 +40,11 @@ def clothes(room: FittingRoom, look: Look, rng: np.random.Generator) -> list[Pro
     slope, level = np.polyfit(cut[:, 2], cut[:, 1], 1)
     past = smoothstep((slope * shape[:, 2] + level + 0.012 - shape[:, 1]) / 0.012)
     skin = Prop(
-        "body",
         (shape + normals * (0.0045 * past - 0.0025)[:, None]).astype(np.float32),
         faces[chest],
         _flat_uvs(shape, faces[chest]),
         plain(to_srgb(albedo)[0, 0]),
+        "body",
         False,
         0.55,
     )
@@ -61,7 +61,7 @@ def clothes(room: FittingRoom, look: Look, rng: np.random.Generator) -> list[Pro
     fabric = cloth(rng)
     props = [
         skin,
-        Prop("collar", garment.astype(np.float32), kept, _flat_uvs(shape, kept), fabric, False, 0.9),
+        Prop(garment.astype(np.float32), kept, _flat_uvs(shape, kept), fabric, "collar", False, 0.9),
     ]
     if look.collar == "turtleneck":
         props.append(around_neck(room, "collar", (-0.185, -0.165, -0.14, -0.112, -0.108, -0.13),

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
 
 Picture = NDArray[np.float32]
 Points = NDArray[np.float64]

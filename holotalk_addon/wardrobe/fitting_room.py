@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head.base_mesh import BaseMesh
-from ..head.morphable_model import HeadModel, vertex_normals
+from ..head.morphable_model import HeadModel
 from ..head.skin_optics import skin_table
+from ..head.surface import vertex_normals
 from .space import Cage, Space, make_cage, make_space
 from .strands import HairDrawing, draw_hair
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
 from .fitting_room import FittingRoom
 from .look import Look
 from .prop import Prop

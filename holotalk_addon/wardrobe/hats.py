@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head.surface import smoothstep
+from ..head.membrane import smoothstep
 from .collars import around_neck
 from .fitting_room import FittingRoom
 from .look import Look

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +94,11 @@ def sheet(
     uv[..., 0, 1] = uv[..., 1, 1] = v[:-1, None]
     uv[..., 2, 1] = uv[..., 3, 1] = v[1:, None]
     return Prop(
-        name,
         rows.reshape(-1, 3).astype(np.float32),
         polygons.astype(np.int32),
         uv.reshape(-1, 4, 2),
         texture,
+        name,
         see_through,
         roughness,
     )
@@ -129,11 +131,11 @@ def joined(name: str, parts: list[Prop]) -> Prop:
     start = np.cumsum([0] + [len(p.vertices) for p in parts[:-1]])
     polygons = [np.where(p.polygons >= 0, p.polygons + s, -1) for p, s in zip(parts, start, strict=True)]
     return Prop(
-        name,
         np.concatenate([p.vertices for p in parts]),
         np.concatenate(polygons).astype(np.int32),
         np.concatenate([p.uvs for p in parts]),
         parts[0].texture,
+        name,
         parts[0].see_through,
         parts[0].roughness,
     )
@@ -142,10 +144,7 @@ def joined(name: str, parts: list[Prop]) -> Prop:
 def bent(prop: Prop, warp: Grid) -> Prop:
     """A prop made around the mean head, carried to a person."""
     moved = prop.vertices + warp.at(prop.vertices)
-    return Prop(
-        prop.name, moved.astype(np.float32), prop.polygons, prop.uvs, prop.texture, prop.see_through,
-        prop.roughness,
-    )  # fmt: skip
+    return replace(prop, vertices=moved.astype(np.float32))
 
 
 def plain(rgb: NDArray[np.floating] | tuple[float, ...], alpha: float = 1.0) -> NDArray[np.uint8]:

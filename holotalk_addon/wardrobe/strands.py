@@ -190,11 +190,11 @@ def strips(
     v = np.stack([1 - t[:-1], 1 - t[:-1], 1 - t[1:], 1 - t[1:]], axis=1)
     uvs = np.stack([u, np.broadcast_to(v, u.shape)], axis=-1).reshape(-1, 4, 2)
     return Prop(
-        name,
         vertices.astype(np.float32),
         polygons.astype(np.int32),
         np.ascontiguousarray(uvs, dtype=np.float32),
         texture,
+        name,
         see_through=True,
         roughness=0.55,
         normals=normals,
