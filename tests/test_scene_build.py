@@ -20,7 +20,7 @@ from holotalk_addon.scene.head_object import read_head, use_plain_names
 from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file, update_hologram
 from holotalk_addon.scene.own import role_of, tag
-from holotalk_addon.scene.render import fast_way_holds
+from holotalk_addon.scene.render_plan import fast_way_holds
 
 
 @pytest.fixture(autouse=True)

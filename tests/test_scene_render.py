@@ -30,13 +30,13 @@ from holotalk_addon.scene.render import (
     _layout_scene,
     _plain_texture_filter,
     _render_panels,
-    fast_way_holds,
     render_frames,
     render_hologram,
     render_picture,
     render_views,
     write_views,
 )
+from holotalk_addon.scene.render_plan import fast_way_holds
 
 SIZE = 200
 

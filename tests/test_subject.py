@@ -24,7 +24,8 @@ from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, n
 from holotalk_addon.scene.materials import make_hair_materials, make_image
 from holotalk_addon.scene.own import tag
 from holotalk_addon.scene.performing import apply_performance, clear_performance, read_performance
-from holotalk_addon.scene.render import fast_way_holds, render_hologram, render_views
+from holotalk_addon.scene.render import render_hologram, render_views
+from holotalk_addon.scene.render_plan import fast_way_holds
 
 HALF = 0.08
 COLOURS = ((220, 40, 40), (40, 200, 60), (60, 80, 230), (220, 200, 40))

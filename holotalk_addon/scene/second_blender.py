@@ -268,7 +268,8 @@ def render_here(output: Path | str, progress: Progress = silent) -> float:
 
     """
     from .hologram_scene import find_hologram
-    from .render import VIEWS_SHARE, render_hologram, view_frames
+    from .render import VIEWS_SHARE, render_hologram
+    from .render_plan import view_frames
 
     output = Path(output)
     hologram = find_hologram()
