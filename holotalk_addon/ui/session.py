@@ -7,13 +7,14 @@ what outlives them needs a home.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import bpy
 import bpy.utils.previews
+
+from .jobs import InTurn
 
 if TYPE_CHECKING:
     from ..pipeline import Tools
@@ -32,8 +33,9 @@ class Session:
         self.copying = False
         """True while settings are copied, see :meth:`copies`: their update functions then do nothing."""
         self.overlay: PanelsOverlay | None = None
-        self.alone = threading.Lock()
-        """Held by the thread that uses the networks."""
+        self.alone = InTurn()
+        """Held by the thread that uses the networks; for one piece of work by a job that goes on for minutes
+        (:class:`~.jobs.ThreadJob`)."""
         self.former_views: dict[str, list[View]] = {}
         """What the viewports showed before a scene of this role came, for its undoing."""
         self.asked: set[object] = set()
