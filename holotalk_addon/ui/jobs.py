@@ -3,6 +3,10 @@
 
 A job is begun and then asked now and then by a timer of the modal operator that owns it; where there is no
 window the same job runs straight through.
+
+Jobs run in lanes: one at a time in each of :data:`LANES`, and those of different lanes beside one another, so
+that a live link may drive the head for as long as the user likes while a video is rendered. Each lane has its
+own progress, message, error and way to be stopped.
 """
 
 from __future__ import annotations
@@ -10,12 +14,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..pipeline import Tell
 
 TICK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What is the same for all jobs of a lane."""
+
+    busy: str
+    """Why no second one begins; without a period, as Blender's tooltips want it."""
+    stop: str
+    """The operator that stops its job."""
+    ends: bool
+    """Whether its jobs come to an end by themselves: only then can they say how much is done."""
+
+
+WORK = "work"
+LIVE = "live"
+LANES = {
+    WORK: Lane("HoloTalk is at work: wait until it is done, or press Cancel", "holotalk.cancel", ends=True),
+    LIVE: Lane("A live link is on: stop it first", "holotalk.stop_live", ends=False),
+}
+"""All lanes: what the user waits for, and what goes on beside it until it is stopped. Each has a property of
+this name in :class:`~.settings.HOLOTALK_PG_state`."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user's wish
