@@ -111,7 +111,7 @@ def hologram(generated):
 
 
 def state():
-    return bpy.context.window_manager.holotalk
+    return bpy.context.window_manager.holotalk.work
 
 
 def ours():
@@ -508,7 +508,7 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
     hologram.gap, hologram.screen, hologram.motion = 0.4, "DOWN", "STILL"
     bpy.ops.holotalk.render_video(filepath=str(tmp_path / "changed.mp4"))
     bpy.ops.holotalk.preview_frame()
-    changed = np.asarray(Image.open(state().preview).convert("RGB")).astype(int)
+    changed = np.asarray(Image.open(bpy.context.window_manager.holotalk.preview).convert("RGB")).astype(int)
     head = hologram_scene.read_head(bpy.data.objects[find_hologram().head])
     from holotalk_addon.scene.render import render_hologram
 
@@ -529,10 +529,10 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
 def test_a_reopened_file_previews_and_renders(hologram, tmp_path):
     scenes = {scene.name: scene.render.filepath for scene in bpy.data.scenes}
     assert bpy.ops.holotalk.preview_frame() == {"FINISHED"}
-    with Image.open(state().preview) as picture:
+    with Image.open(bpy.context.window_manager.holotalk.preview) as picture:
         assert picture.size == (SIZE, SIZE)
         assert np.asarray(picture).max() > 100
-    assert 0 < state().estimate < 600
+    assert 0 < bpy.context.window_manager.holotalk.estimate < 600
     video = tmp_path / "made here.mp4"
     assert bpy.ops.holotalk.render_video(filepath=str(video)) == {"FINISHED"}
     assert hologram.video == str(video)
@@ -816,7 +816,7 @@ def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
     empty.photo = str(wall)  # set by hand, not looked at yet
     _fails(bpy.ops.holotalk.generate, "face")
     assert ours() == {"scenes empty": 1}
-    assert session.current().job is None
+    assert session.current().jobs == {}
 
 
 def test_a_dark_photo_is_brightened_and_the_panel_says_so(empty, photo, tmp_path):
