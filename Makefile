@@ -58,12 +58,13 @@ demo: set-up
 
 # TensorFlow and Blender do not get on in one process: where TensorFlow is loaded first, as after `make train`
 # it would be, Blender 4.5 crashes as it asks for graphics. What needs TensorFlow has processes of its own.
-NEED_TENSORFLOW = tests/test_cae_training.py tests/test_parsing_training.py \
+NEED_TENSORFLOW = tests/test_engine.py tests/test_cae_training.py tests/test_parsing_training.py \
 	tests/test_training_data.py::test_the_data_as_a_tensorflow_dataset
 
 test: set-up-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(NEED_TENSORFLOW:%=--deselect=%) \
-		--ignore=tests/test_cae_training.py --ignore=tests/test_parsing_training.py $(PYTEST_ARGS)
+		--ignore=tests/test_engine.py --ignore=tests/test_cae_training.py \
+		--ignore=tests/test_parsing_training.py $(PYTEST_ARGS)
 
 test-train: set-up-train
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(NEED_TENSORFLOW) $(PYTEST_ARGS)

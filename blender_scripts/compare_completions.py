@@ -66,7 +66,7 @@ def compared(path: Path, tools: pipeline.Tools, ways: Sequence[Completion]) -> N
         FaceError: there is no face in it.
     """
     photo = read_photo(path)
-    given = pipeline.completion_input(photo, tools, pipeline.Stages())[2]
+    given = pipeline.fitted(photo, tools, pipeline.Stages()).head
     drawn = draw_fitted(given, [level_view(yaw, SIDE) for yaw in YAWS])
     rows = []
     for way in ways:

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from holotalk_addon import assets, pipeline
+from holotalk_addon.cae.completions import completion_names
 from holotalk_addon.errors import FaceError, HoloTalkError
 from holotalk_addon.face import (
     FaceDescriptor,
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--complete",
         nargs="+",
         default=["auto"],
-        choices=pipeline.COMPLETIONS,
+        choices=completion_names(),
         help="the completions whose likeness is measured; the sheet is drawn of the last",
     )
     options = parser.parse_args(argv)
@@ -134,9 +135,10 @@ def portraits() -> list[Path]:
 
 def view_landmarks(person: pipeline.Person, model: HeadModel, yaw: float) -> NDArray[np.float64]:
     """(68, 2) the head model's own landmarks in a view of :func:`pipeline.render_views`."""
-    from holotalk_addon.hologram.framing import frame_view, lit_points
+    from holotalk_addon.hologram.framing import frame_view
+    from holotalk_addon.scene.head_subject import HeadSubject
 
-    framing = frame_view(lit_points(person.head), VIEW_SIZE)
+    framing = frame_view(HeadSubject(person.head).points(), VIEW_SIZE)
     posed = model.landmarks(person.fit.posed(model)).astype(np.float32)
     uv = framing.project(posed, yaw)
     xy = np.stack([VIEW_SIZE / 2 + uv[:, 0], VIEW_SIZE - uv[:, 1]], axis=1)

@@ -129,10 +129,10 @@ def _head(photo: Photo, how: str, tools: pipeline.Tools, rng: Rng) -> pipeline.P
 
     take = pipeline.take_face
 
-    def broken(*arguments: object, **more: object) -> tuple[Photo, tuple[Face, ...], Face]:
-        ready, _, face = take(*arguments, **more)  # type: ignore[arg-type]
-        face = BROKEN[how](face, rng)
-        return ready, (face,), face
+    def broken(*arguments: object, **more: object) -> pipeline.TakenFace:
+        taken = take(*arguments, **more)  # type: ignore[arg-type]
+        face = BROKEN[how](taken.face, rng)
+        return replace(taken, faces=(face,), face=face)
 
     def holed(*arguments: object, **more: object) -> NDArray[np.float32]:
         mask = person_mask(*arguments, **more)  # type: ignore[arg-type]

@@ -26,20 +26,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from holotalk_addon import __version__, pipeline
+from holotalk_addon import pipeline
+from holotalk_addon.cae.completions import KINDS, completion_kind
 from holotalk_addon.cae.snapshots import photo_yaw, rounded_yaw, template_snapshot
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.head.colours import luminance
 from holotalk_addon.head.completion import Completion
 from holotalk_addon.head.morphable_model import HeadModel
 from holotalk_addon.learning import judging
+from holotalk_addon.learning.code_digest import code_digest
 from holotalk_addon.learning.shards import SNAPSHOT_SIDE, TrainingData
+from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder, replacing, write_text
 
 PEOPLE = 200
 TEXTURE = 1024
 TEMPLATE = "template"
-LEARNED = ("holotalk", "cae")
 """Completions that run trained networks, which lie under the same names in ``model_weights``."""
 WORST = 10
 _CLASSES = 3  # of attributes that are numbers
@@ -69,9 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="held-out people")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"how many, default {PEOPLE}")
-    parser.add_argument(
-        "--completions", nargs="+", default=[TEMPLATE, "mirror", "holotalk", "cae"], metavar="NAME"
-    )
+    known = [TEMPLATE, *(kind.name for kind in reversed(KINDS))]
+    parser.add_argument("--completions", nargs="+", default=known, metavar="NAME")
     parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the tables there too")
     parser.add_argument("--worst", type=Path, metavar="FILE.png", help="draw the worst ten people")
     parser.add_argument("--worst-of", metavar="NAME", help="by this completion; default: the last named")
@@ -104,30 +105,27 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _way(name: str) -> tuple[Completion, str]:
-    """A completion, and what its results depend on: the code, and the weights if it has any."""
+    """A completion, and what its results depend on: :func:`made_by`, and the weights if it has any."""
     kind, _, given = name.partition("=")
-    code = code_digest()
+    code = made_by()
     if kind == TEMPLATE:
         return judging.template_copy, code
     if given and not Path(given).is_file():
         raise OptionError(f"There is no file {given}: give the .tflite that {kind} shall run.")
     way = pipeline.completion(kind, Path(given) if given else None)
-    if kind not in LEARNED:
+    network = completion_kind(kind).network
+    if network is None:
         return way, code
-    weights = Path(given) if given else pipeline.trained_weights(f"{kind}.tflite")
+    weights = Path(given) if given else find_network(network)
     return way, f"{code} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
-def code_digest(package: Path | None = None) -> str:
-    """Of everything in the package that a head is made by and judged with: what other code has judged, this
-    one judges anew.
+def made_by() -> str:
+    """What every head is made by and judged with: the code of this script and all that it imports, and the
+    parsing network. What others have judged, these judge anew.
     """
-    package = package or Path(pipeline.__file__).parent
-    digest = hashlib.sha256()
-    for room in ("face", "head", "cae"):
-        for path in sorted((package / room).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return f"{__version__} {digest.hexdigest()[:16]}"
+    parsing = find_network("parsing").read_bytes()
+    return f"{code_digest(Path(__file__).resolve())} {hashlib.sha256(parsing).hexdigest()[:16]}"
 
 
 # ---------------------------------------------------------------- judging
@@ -188,7 +186,7 @@ def judge_person(
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
     views = judging.lay_on(person, given)
     result = {}
     for name, way in ways.items():

@@ -112,7 +112,7 @@ def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
     views = judging.lay_on(person, given)
     head = judging.laid(person, given)
     texture = mirror_and_fill(given)

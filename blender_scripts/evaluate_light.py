@@ -34,6 +34,7 @@ from holotalk_addon.head.completion import Completion
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.orders import Order, make_order
 from holotalk_addon.learning.shards import HELD_OUT_FROM, read_arrays, write_arrays
+from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder, replacing, write_text
 from holotalk_addon.people import Shot, SyntheticPerson, person_attributes, random_shot
 from holotalk_addon.scene.photo_session import PhotoSession
@@ -136,7 +137,7 @@ def judge(
     Raises:
         FaceError: no face is found in the photo.
     """
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
     views = judging.lay_on(person, given)
     unseen = judging.REGIONS.index("unseen")
     result = {}
@@ -199,7 +200,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _way(name: str) -> Completion:
     if name == ALONE:
-        return learned_completion(CompletionNetwork(pipeline.trained_weights("cae.tflite")), alone=True)
+        return learned_completion(CompletionNetwork(find_network("cae")), alone=True)
     return pipeline.completion(name)
 
 

@@ -20,6 +20,7 @@ def speed(tools: pipeline.Tools) -> None:
     from holotalk_addon.hologram.layout import pyramid_layout
     from holotalk_addon.hologram.motion import loop_motion
     from holotalk_addon.scene import hologram_scene, render
+    from holotalk_addon.scene.head_subject import HeadSubject
 
     stages = pipeline.Stages()
     photo = assets.demo_portrait()
@@ -34,7 +35,7 @@ def speed(tools: pipeline.Tools) -> None:
     layout, motion = pyramid_layout(), loop_motion("turntable", seconds=2.0, fps=24)
     with tempfile.TemporaryDirectory() as folder:
         hologram_scene.new_file()
-        hologram = hologram_scene.build_hologram(person.head, layout, motion)
+        hologram = hologram_scene.build_hologram(HeadSubject(person.head), layout, motion)
         start = time.perf_counter()
         render.render_hologram(hologram, Path(folder) / "turntable.mp4")
         turntable = time.perf_counter() - start

@@ -6,12 +6,14 @@
 ``--data`` is a folder that ``holotalk render-data --preset full --yaws -90 90 180`` has filled. Each photo
 is spoilt a little, as photos are, and goes through the pipeline; the head that comes out is drawn from its
 sides, beside the truth (see :mod:`holotalk_addon.cae.stack_data`). Shards that are done already are left
-alone: stopped, the same command goes on. After a change of the pipeline delete the folder first.
+alone: stopped, the same command goes on. Those of other people, or that other code or another parsing network
+has made, are made anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +28,9 @@ from holotalk_addon.cae import stack_data
 from holotalk_addon.cae.stacks import SIDE_YAWS, STACK_SIZE
 from holotalk_addon.errors import FaceError, HoloTalkError, OptionError
 from holotalk_addon.learning import judging
+from holotalk_addon.learning.code_digest import code_digest
 from holotalk_addon.learning.shards import ShardEntry, TrainingData, open_data
+from holotalk_addon.networks import find_network
 from holotalk_addon.outputs import make_folder
 
 TEXTURE = 512
@@ -59,10 +63,13 @@ def _run(options: argparse.Namespace) -> int:
             f"--yaws {sides}."
         )
     make_folder(options.output)
-    targets = {entry: options.output / target_name(entry) for entry in data.card.shards}
-    for path in options.output.glob("shard_*.npz"):
-        if path not in targets.values():
-            path.unlink()  # of a shard that has been rendered anew since
+    made_by = makers()
+    targets = {entry: options.output / target_name(entry, made_by) for entry in data.card.shards}
+    stale = [path for path in options.output.glob("shard_*.npz") if path not in targets.values()]
+    if stale:
+        print(f"{len(stale)} shards are of other people or other code: made anew", flush=True)
+    for path in stale:
+        path.unlink()
     missing = [(data, entry, target) for entry, target in targets.items() if not target.is_file()]
     with ProcessPoolExecutor(max(1, options.workers)) as pool:
         for done, (made, faceless) in enumerate(pool.map(make_shard, *zip(*missing, strict=True)), start=1):
@@ -70,9 +77,16 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def target_name(entry: ShardEntry) -> str:
-    """The file with a shard's stacks: named after what is in the shard."""
-    return f"{Path(entry.name).stem}_{entry.sha256[:12]}.npz"
+def makers() -> str:
+    """A digest of what stacks are made by: this script with all that it imports, and the parsing network."""
+    parsing = find_network("parsing").read_bytes()
+    code = code_digest(Path(__file__).resolve())
+    return hashlib.sha256(code.encode() + parsing).hexdigest()
+
+
+def target_name(entry: ShardEntry, made_by: str) -> str:
+    """The file with a shard's stacks: named after what is in the shard, and after the :func:`makers`."""
+    return f"{Path(entry.name).stem}_{entry.sha256[:12]}_{made_by[:12]}.npz"
 
 
 @cache
@@ -91,7 +105,7 @@ def make_shard(data: TrainingData, entry: ShardEntry, target: Path) -> tuple[int
     for person in judging.people_of(data.shard(entry, judging.TRUTH), tuple(SIDE_YAWS.values())):
         spoilt = stack_data.as_photographed(person, np.random.default_rng((person.number, 2)))
         try:
-            given = pipeline.completion_input(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE)[2]
+            given = pipeline.fitted(spoilt.taken(), _tools(), pipeline.Stages(), 1, TEXTURE).head
         except FaceError:
             faceless += 1
             continue

@@ -228,7 +228,7 @@ def ensure_data(venv: Path, stamp: dict[str, object], stamp_path: Path) -> None:
         SetUpError: one of the two failed; it has said why itself.
 
     """
-    pins = hashlib.sha256((ROOT / "holotalk_addon" / "assets.py").read_bytes()).hexdigest()
+    pins = hashlib.sha256((ROOT / "holotalk_addon" / "pins.py").read_bytes()).hexdigest()
     check = [str(venv_python(venv)), "-m", "holotalk_addon.assets", "--check"]
     there = subprocess.run(check, cwd=ROOT, capture_output=True, check=False).returncode == 0
     if stamp.get("assets") != pins or not there:

@@ -7,9 +7,10 @@
 ``--data`` and ``--held-out`` have different people: for our own network, ``cae``, stacks that
 ``make_stacks.py`` has made; for HOLOTALK's autoencoder folders that ``holotalk render-data --preset
 holotalk`` has filled. The run's folder keeps all that is needed to go on: the same command again resumes
-where it was stopped. Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Keras
-on another backend (``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under
-TensorFlow then converts what the run has.
+where it was stopped; with other options or other data it is refused, but for more epochs and patience.
+Curves: ``tensorboard --logdir RUN/logs``; a picture an epoch in ``RUN/sheets``. Keras on another backend
+(``KERAS_BACKEND=torch`` or ``jax``) trains with ``--no-convert``; the same command under TensorFlow then
+converts what the run has.
 """
 
 from __future__ import annotations

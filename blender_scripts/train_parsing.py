@@ -7,9 +7,10 @@
 
 ``pack`` takes folders that ``holotalk render-data --preset full --yaws`` has filled (photos alone will do)
 and writes a small file: people cut out of their grounds, and other grounds. ``train`` resumes where it was
-stopped; a picture an epoch lies in ``RUN/sheets``. Keras on another backend (``KERAS_BACKEND=torch``) trains
-with ``--no-convert``; the same command under TensorFlow then converts what the run has. ``judge`` prints the
-table of the network's card, of people that nothing was trained on.
+stopped, with the same options and people alone; a picture an epoch lies in ``RUN/sheets``. Keras on another
+backend (``KERAS_BACKEND=torch``) trains with ``--no-convert``; the same command under TensorFlow then
+converts what the run has. ``judge`` prints the table of the network's card, of people that nothing was
+trained on.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -151,6 +153,33 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder that none but the user can look into, unless it is there; returns it.
+
+    Where others may make files (``/tmp``), one of them may have made it before, or put a link in its place.
+
+    Raises:
+        OutputError: it cannot be made, is not the user's, or the disk has no such rights.
+    """
+    try:
+        if not os.path.lexists(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise OutputError(f"{folder} is not a folder: remove it, or choose another place.")
+        if sys.platform == "win32":  # there a folder has its rights from the one it is in: the user's
+            return folder
+        if status.st_uid != os.geteuid():
+            raise OutputError(f"{folder} belongs to another user: choose another place.")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            folder.chmod(0o700)
+            if stat.S_IMODE(folder.lstat().st_mode) & 0o077:
+                raise OutputError(f"{folder} is open to others, and this disk cannot help: choose another.")
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    return folder
 
 
 def beside_obj(path: Path) -> tuple[Path, Path, Path]:

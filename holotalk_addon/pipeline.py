@@ -8,25 +8,23 @@ Blender. The command line and the add-on reach ``head`` and ``scene`` through th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import assets
-from .errors import AssetError, OptionError
-from .outputs import replacing
-from .progress import Progress, Say, say_nothing, silent
+from .errors import OptionError
+from .networks import find_network
+from .outputs import make_folder, replacing
+from .progress import Progress, Say, Stages, Tell, say_nothing, silent, tell_nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from .cae.completions import CompletionKind
     from .cae.self_check import SelfCheck
     from .face import Face, FaceModels, ParsingNetwork, Photo
     from .face.levelling import Levelled
@@ -42,39 +40,36 @@ if TYPE_CHECKING:
     from .scene.hologram_scene import HologramScene
     from .scene.photo_session import PhotoSession
 
-COMPLETIONS = ("auto", "mirror", "cae", "holotalk")
-"""What may be asked for; ``auto`` is ``cae`` in this version."""
+__all__ = [
+    "EXPOSURES",
+    "Fitted",
+    "Person",
+    "Stages",
+    "TakenFace",
+    "Tell",
+    "Tools",
+    "build_hologram",
+    "check_completion",
+    "completion",
+    "export",
+    "fitted",
+    "load_tools",
+    "new_file",
+    "person_from_photo",
+    "person_from_pixels",
+    "render_data",
+    "render_data_for_panel",
+    "render_hologram",
+    "render_views",
+    "save_blend",
+    "take_face",
+    "tell_nobody",
+    "write_pictures",
+    "write_testcard",
+]
 
 EXPOSURES = ("auto", "lift", "keep")
 """What may be done about a dark photo: brighten it where the face is far too dark, or rather dark; or not."""
-
-PICTURES = {"cae": ("left", "right", "back", "sides"), "holotalk": ("left", "front", "right")}
-"""By the completion's name, what the pictures show that it draws itself, in the order of
-:attr:`Person.pictures`."""
-
-Tell = Callable[[str, float], None]
-"""Told a stage's name and the fraction of it done. It may raise to cancel."""
-
-
-def tell_nobody(_stage: str, _fraction: float) -> None:
-    """A :data:`Tell` that drops what it hears."""
-
-
-@dataclass
-class Stages:
-    """Runs named stages: tells how far each is and keeps how long it took."""
-
-    tell: Tell = tell_nobody
-    seconds: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Progress]:
-        """Time what happens inside; yields the stage's own :data:`~.progress.Progress`."""
-        self.tell(name, 0.0)
-        start = time.perf_counter()
-        yield partial(self.tell, name)
-        self.seconds.append((name, time.perf_counter() - start))
-        self.tell(name, 1.0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ class Person:
     check: SelfCheck
     """How much the finished head looks like the photo."""
     pictures: tuple[NamedPicture, ...] = ()
-    """What the completion has drawn of the person beside the texture, named as in :data:`PICTURES`."""
+    """What the completion has drawn of the person, named as in the registry (:mod:`.cae.completions`)."""
 
 
 def load_tools() -> Tools:
@@ -120,47 +115,39 @@ def load_tools() -> Tools:
 
     model = load_model(ensure_model())
     faces = FaceModels.load(assets.find, model.canonical_mesh468)
-    return Tools(model, faces, ParsingNetwork(trained_weights("parsing.tflite")))
+    return Tools(model, faces, ParsingNetwork(find_network("parsing")))
+
+
+def check_completion(name: str) -> CompletionKind:
+    """The registry's entry of this name, its network's file found but nothing loaded.
+
+    Raises:
+        OptionError: there is none.
+        AssetError: its weights are missing or damaged.
+    """
+    from .cae.completions import completion_kind
+
+    kind = completion_kind(name)
+    if kind.network is not None:
+        find_network(kind.network)
+    return kind
 
 
 def completion(name: str, weights: Path | None = None) -> Completion:
-    """The completion of this name.
+    """The completion of this name, loaded.
 
     Args:
-        name: one of :data:`COMPLETIONS`.
+        name: one of :func:`.cae.completions.completion_names`.
         weights: the trained network of a learned one; None: this version's own.
 
     Raises:
-        OptionError: there is none, or not in this version.
+        OptionError: there is none.
         AssetError: its weights are missing or damaged.
     """
-    from .head.fill import mirror_and_fill
+    from .cae.completions import completion_kind
 
-    if name not in COMPLETIONS:
-        raise OptionError(f"There is no completion '{name}': choose auto, mirror, cae or holotalk.")
-    if name in ("auto", "cae"):
-        from .cae.learned import CompletionNetwork, learned_completion
-
-        return learned_completion(CompletionNetwork(weights or trained_weights("cae.tflite")))
-    if name == "holotalk":
-        from .cae.holotalk import HolotalkNetwork, holotalk_completion
-
-        return holotalk_completion(HolotalkNetwork(weights or trained_weights(f"{name}.tflite")))
-    return mirror_and_fill
-
-
-def trained_weights(name: str) -> Path:
-    """The path of a network that this project has trained: in ``model_weights``, which the built add-on
-    carries inside and a checkout beside this package.
-
-    Raises:
-        AssetError: it is not there.
-    """
-    here = Path(__file__).resolve().parent
-    for folder in (here / "model_weights", here.parent / "model_weights"):
-        if (folder / name).is_file():
-            return folder / name
-    raise AssetError(f"The trained network {name} is missing: install HoloTalk again, or run `make train`.")
+    kind = completion_kind(name)
+    return kind.make(weights or (None if kind.network is None else find_network(kind.network)))
 
 
 def person_from_photo(
@@ -179,7 +166,7 @@ def person_from_photo(
         tools: from :func:`load_tools`.
         stages: told the progress; keeps the times.
         face_number: 1 is the largest face.
-        complete: one of :data:`COMPLETIONS`.
+        complete: one of :func:`.cae.completions.completion_names`.
         texture_size: pixels a side; None for the default.
         exposure: one of :data:`EXPOSURES`.
 
@@ -207,16 +194,13 @@ def person_from_pixels(
 ) -> Person:
     """:func:`person_from_photo` for a photo that is already in memory."""
     from .cae.self_check import check_head
-    from .face import levelled
     from .face.parsing import parsing_warnings
     from .head.head import Head
 
     model = tools.model
     paint = completion(complete)
-    photo, faces, face = take_face(photo, tools, stages, face_number, exposure)
-    level = levelled(photo, faces, face)
-    given = _completion_input(level, tools, stages, texture_size)
-    fit = given.fit
+    found = fitted(photo, tools, stages, face_number, texture_size, exposure)
+    given, fit, level = found.head, found.head.fit, found.level
     with stages.stage("Completing the head") as progress:
         texture = paint(given, progress)
     head = Head(
@@ -234,14 +218,39 @@ def person_from_pixels(
     with stages.stage("Comparing with the photo"):
         check = check_head(given, texture, level.face, tools.faces.landmark, tools.faces.descriptor)
     told = parsing_warnings(given.parsing, level.face.mesh, given.covered)
-    warnings = (*photo.warnings, *face.warnings, *told, *check.warnings)
-    return Person(photo, faces, face, fit, head, texture.seen, warnings, check, texture.pictures)
+    taken = found.taken
+    warnings = (*taken.photo.warnings, *taken.face.warnings, *told, *check.warnings)
+    return Person(
+        taken.photo, taken.faces, taken.face, fit, head, texture.seen, warnings, check, texture.pictures
+    )
+
+
+@dataclass(frozen=True)
+class TakenFace:
+    """A photo and the face of it that was chosen, in the photo's own pixels."""
+
+    photo: Photo
+    """As it will be used for this face: its focal length believed or not, its light lifted or not."""
+    faces: tuple[Face, ...]
+    """Every face, largest first."""
+    face: Face
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One person's head, so far as a photo shows it."""
+
+    taken: TakenFace
+    level: Levelled
+    """The photo and its faces, turned so that the chosen one stands upright."""
+    head: CompletionInput
+    """In the levelled photo's pixels; its hair grown."""
 
 
 def take_face(
     photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, exposure: str = "auto"
-) -> tuple[Photo, tuple[Face, ...], Face]:
-    """The photo as it will be used for the chosen face, every face of it, and the chosen one.
+) -> TakenFace:
+    """Find the faces of a photo and take one.
 
     Raises:
         FaceError: there is no (such) face in it.
@@ -263,28 +272,39 @@ def take_face(
             faces = tuple(find_faces(ready, tools.faces))
             face = min(faces, key=lambda other: float(np.abs(other.box - face.box).sum()), default=face)
             faces = faces or (face,)
-    return ready, faces, face
+    return TakenFace(ready, faces, face)
 
 
-def completion_input(
-    photo: Photo, tools: Tools, stages: Stages, face_number: int = 1, texture_size: int | None = None
-) -> tuple[tuple[Face, ...], Face, CompletionInput]:
-    """What a completion starts from: every face of the photo, the chosen one, and its head as far as the
-    photo shows it, with the hair grown. The faces are in the photo's own pixels; the head, and all that it
-    is made of, in those of the photo levelled (:func:`~.face.levelling.levelled`).
+def fitted(
+    photo: Photo,
+    tools: Tools,
+    stages: Stages,
+    face_number: int = 1,
+    texture_size: int | None = None,
+    exposure: str = "auto",
+) -> Fitted:
+    """Fit a head to a face of a photo: all that a completion starts from.
+
+    Args:
+        photo: the photo.
+        tools: from :func:`load_tools`.
+        stages: told the progress; keeps the times.
+        face_number: 1 is the largest face.
+        texture_size: pixels a side; None for the default.
+        exposure: one of :data:`EXPOSURES`.
 
     Raises:
         FaceError: there is no (such) face in it.
+        OptionError: an unknown exposure.
     """
     from .face import levelled
 
-    photo, faces, face = take_face(photo, tools, stages, face_number)
-    return faces, face, _completion_input(levelled(photo, faces, face), tools, stages, texture_size)
+    taken = take_face(photo, tools, stages, face_number, exposure)
+    level = levelled(taken.photo, taken.faces, taken.face)
+    return Fitted(taken, level, _head_of(level, tools, stages, texture_size))
 
 
-def _completion_input(
-    level: Levelled, tools: Tools, stages: Stages, texture_size: int | None
-) -> CompletionInput:
+def _head_of(level: Levelled, tools: Tools, stages: Stages, texture_size: int | None) -> CompletionInput:
     from .face import person_mask
     from .face.quality import is_covered
     from .head.camera import Camera
@@ -329,9 +349,10 @@ def build_hologram(
 ) -> HologramScene:
     """Build the four-camera scene into the open Blender file, or replace the head of the one there."""
     from .scene import hologram_scene
+    from .scene.head_subject import HeadSubject
 
     with stages.stage("Building the scene"):
-        return hologram_scene.build_hologram(head, layout, motion, sides, engine)
+        return hologram_scene.build_hologram(HeadSubject(head), layout, motion, sides, engine)
 
 
 def render_hologram(hologram: HologramScene, output: Path, stages: Stages) -> None:
@@ -347,20 +368,23 @@ def render_views(
 ) -> list[Path]:
     """Render single unmirrored views to ``view_<yaw>.png`` in an existing folder."""
     from .scene import render
+    from .scene.head_subject import HeadSubject
 
     with stages.stage("Rendering the views") as progress:
-        return render.write_views(head, yaws, folder, size, engine=engine, progress=progress)
+        return render.write_views(HeadSubject(head), yaws, folder, size, engine=engine, progress=progress)
 
 
 def write_pictures(person: Person, paths: Sequence[Path]) -> None:
-    """Write the pictures that the completion has drawn, in order, as PNGs.
+    """Write the pictures that the completion has drawn, in order, as PNGs, into folders that are made if need
+    be; without paths none.
 
     Raises:
         OutputError: a file cannot be written.
     """
     from PIL import Image
 
-    for picture, path in zip(person.pictures, paths, strict=True):
+    for picture, path in zip(person.pictures if paths else (), paths, strict=True):
+        make_folder(path.parent)
         with replacing(path) as beside:
             Image.fromarray(picture.pixels).save(beside)
 
@@ -422,43 +446,3 @@ def write_testcard(layout: PyramidLayout, output: Path) -> None:
     from .scene.render import render_picture
 
     render_picture(testcard(layout), output)
-
-
-def face_entry(face: Face, scale: float = 1.0) -> dict[str, Any]:
-    """A face as the command line's contract writes it: pixels of the original picture, degrees.
-
-    Args:
-        face: the face.
-        scale: working pixels over original pixels.
-    """
-    return {
-        "box": [round(float(v) / scale, 2) for v in face.box],
-        "score": round(float(face.score), 4),
-        "yaw": round(face.yaw, 2),
-        "pitch": round(face.pitch, 2),
-        "roll": round(face.roll, 2),
-        "rotation": [[round(float(v), 6) for v in row] for row in face.rotation],
-        "landmarks68": [[round(float(v) / scale, 2) for v in point] for point in face.landmarks68],
-    }
-
-
-def report(person: Person, stages: Stages) -> dict[str, Any]:
-    """What ``--report`` writes: seconds per stage, the face, the fit, warnings; original pixels."""
-    fit = person.fit
-    strengths = zip(person.head.expression_names, person.head.expression, strict=True)
-    return {
-        "stages": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in stages.seconds],
-        "face": face_entry(person.face, person.photo.scale),
-        "fit": {
-            "nme_percent": round(fit.nme_percent, 3),
-            "residual_nme_percent": round(fit.residual_nme_percent, 3),
-            "focal_px": round(fit.camera.focal / person.photo.scale, 1),
-            "expression": {name: round(float(s), 3) for name, s in strengths if s > 0.01},
-        },
-        "check": {
-            "distance": round(person.check.distance, 3),
-            "seen": round(person.check.seen, 3),
-            "landmarks_percent": round(person.check.landmarks, 2) if person.check.found else None,
-        },
-        "warnings": list(person.warnings),
-    }

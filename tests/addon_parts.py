@@ -15,7 +15,7 @@ SIZE = 320
 
 
 def state():
-    return bpy.context.window_manager.holotalk
+    return bpy.context.window_manager.holotalk.work
 
 
 def ours():
@@ -29,6 +29,17 @@ def ours():
     return counts
 
 
+WAIT_SECONDS = 120
+"""Far more than any of it takes: what hangs is told from what is slow."""
+
+
+def wait_until(true, what):
+    ends = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < ends, f"{what}: not within {WAIT_SECONDS} s"
+        time.sleep(0.01)
+
+
 def fails(call, match):
     with pytest.raises(RuntimeError, match=match):
         call()
@@ -39,10 +50,3 @@ def fails(call, match):
     assert holotalk_addon.__version__ in details
     assert "Traceback" in details
     assert re.search(r"numpy \d", details)
-
-
-def wait_for(render, until, seconds=120):
-    ends = time.monotonic() + seconds
-    while not until() and not render.done:
-        assert time.monotonic() < ends
-        time.sleep(0.05)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from holotalk_addon import assets, pipeline
+from holotalk_addon import assets
 from holotalk_addon.face import Face, FaceModels, Photo, find_faces, photo_from_pixels, read_photo
 from holotalk_addon.face.parsing import Parsing, ParsingNetwork
+from holotalk_addon.networks import find_network
 
 PORTRAITS = (
     "carell.jpg",
@@ -65,7 +66,7 @@ def faces(name: str) -> list[Face]:
 
 @functools.cache
 def network() -> ParsingNetwork:
-    return ParsingNetwork(pipeline.trained_weights("parsing.tflite"))
+    return ParsingNetwork(find_network("parsing"))
 
 
 @functools.cache

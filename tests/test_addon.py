@@ -4,23 +4,27 @@
 import difflib
 import json
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, ours, state, wait_for
+from addon_parts import SIZE, ours, state, wait_until
 from blend_dump import dump
 from PIL import Image
 
 from holotalk_addon import pipeline
+from holotalk_addon.cae.completions import AUTO, KINDS
 from holotalk_addon.cae.stacks import STACK_SIZE
 from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
 from holotalk_addon.scene.own import SIDES_ROLE, own_sides, role_of
@@ -73,12 +77,66 @@ print("RESULT" + json.dumps([before, sorted(heavy), enabled, again, after]))
     assert all(traces == before for traces in after)
 
 
-def test_a_program_that_forgets_to_disable_it_still_ends():
-    code = "import holotalk_addon; holotalk_addon.register()"
+ENABLE = {
+    "registered by hand": "import holotalk_addon; holotalk_addon.register()",
+    "enabled": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon')",
+    "enabled, then another file": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.wm.read_homefile()",
+    "enabled, then factory settings": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.wm.read_factory_settings()",
+    "disabled once": "import bpy; bpy.ops.preferences.addon_enable(module='holotalk_addon');"
+    "bpy.ops.preferences.addon_disable(module='holotalk_addon')",
+    "a handler of ours is gone": "import bpy, holotalk_addon; holotalk_addon.register();"
+    "bpy.app.handlers.redo_post.clear()",
+}
+
+
+@pytest.mark.parametrize("way", list(ENABLE))
+def test_a_program_that_forgets_to_disable_it_still_ends_and_says_nothing(way):
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", ENABLE[way]], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0
+    assert not re.search("Traceback|Error|Exception", done.stderr + done.stdout), done.stderr + done.stdout
+
+
+def test_disabling_twice_or_after_a_refused_enabling_takes_nothing_of_anybody_else():
+    code = """
+import bpy, holotalk_addon
+holotalk_addon.unregister()
+bpy.types.Scene.holotalk = bpy.props.IntProperty()  # another copy's
+bpy.app.handlers.load_post.append(print)
+try:
+    holotalk_addon.register()
+except RuntimeError as error:
+    print("REFUSED", error)
+holotalk_addon.unregister()
+print("KEPT", hasattr(bpy.types.Scene, "holotalk"), print in bpy.app.handlers.load_post)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "REFUSED Another copy" in done.stdout
+    assert "KEPT True True" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has each user's own folders")
+def test_what_is_kept_for_a_while_lies_where_no_other_user_can_look(addon, tmp_path, monkeypatch):
+    from holotalk_addon.ui import preferences
+
+    monkeypatch.setenv("HOLOTALK_CACHE", str(tmp_path / "cache"))
+    folder = preferences.scratch_folder()
+    assert folder.parent == tmp_path / "cache", "not in a folder that everybody shares, under a known name"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    chosen = SimpleNamespace(cache_folder=str(shared))
+    monkeypatch.setattr(preferences, "preferences", lambda: chosen)
+    folders = [folder, preferences.scratch_folder()]
+    assert folders[1].parent == shared
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700]
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777, "the user's own folder stays as it is"
 
 
 def test_operators_are_named_described_and_polled(addon):
@@ -104,7 +162,7 @@ def test_the_panels_choices_are_those_of_the_program(addon):
     assert choices("sides") == list(hologram_scene.SIDES)
     assert choices("screen") == list(layouts.SCREENS)
     assert choices("engine") == list(hologram_scene.ENGINES)
-    assert set(choices("complete")) <= set(pipeline.COMPLETIONS)
+    assert choices("complete") == [AUTO, *(kind.name for kind in KINDS if kind.offered)]
     assert choices("exposure") == list(pipeline.EXPOSURES)
     defaults = HOLOTALK_PG_settings.bl_rna.properties
     motion = motions.loop_motion()
@@ -301,7 +359,7 @@ def test_what_was_painted_on_the_head_is_in_the_second_blenders_copy(hologram, s
     hologram.motion = "STILL"
     render = BackgroundRender(tmp_path / "red.png", tmp_path)
     render.begin()
-    wait_for(render, lambda: False)
+    wait_until(lambda: render.done, "the second Blender ends")
     render.result()
     picture = np.asarray(Image.open(tmp_path / "red.png").convert("RGB")).reshape(-1, 3)
     assert picture[:, 0].max() > 200
@@ -314,7 +372,7 @@ def test_a_hologram_of_the_command_line_is_shown_as_it_was_built(addon, tmp_path
     hologram_scene.new_file()
     layout = layouts.pyramid_layout(256, 0.3, "down", (300, 400))
     hologram_scene.build_hologram(
-        stand_in_head(), layout, motions.loop_motion("sway", 2, 12), "front", "workbench"
+        HeadSubject(stand_in_head()), layout, motions.loop_motion("sway", 2, 12), "front", "workbench"
     )
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "plain.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "plain.blend"))
@@ -361,14 +419,14 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
     hologram.gap, hologram.screen, hologram.motion = 0.4, "DOWN", "STILL"
     bpy.ops.holotalk.render_video(filepath=str(tmp_path / "changed.mp4"))
     bpy.ops.holotalk.preview_frame()
-    changed = np.asarray(Image.open(state().preview).convert("RGB")).astype(int)
+    changed = np.asarray(Image.open(bpy.context.window_manager.holotalk.preview).convert("RGB")).astype(int)
     head = hologram_scene.read_head(bpy.data.objects[find_hologram().head])
     from holotalk_addon.scene.render import render_hologram
 
     hologram_scene.new_file()
     layout = layouts.pyramid_layout(SIZE, 0.4, "down")
     built = hologram_scene.build_hologram(
-        head, layout, motions.loop_motion("still", 1, 8), engine="workbench"
+        HeadSubject(head), layout, motions.loop_motion("still", 1, 8), engine="workbench"
     )
     render_hologram(built, tmp_path / "built.png")
     fresh = np.asarray(Image.open(tmp_path / "built.png").convert("RGB")).astype(int)
@@ -444,9 +502,9 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
 
     hologram_scene.new_file()
     layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
-    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_head()), layout, motion, engine="workbench")
     bald = ours()
-    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_with_hair()), layout, motion, engine="workbench")
     bpy.ops.ed.undo_push(message="with hair")
     assert ours()["objects hair"] == 1
     for kind in ("glb", "obj", "ply"):
@@ -459,12 +517,12 @@ def test_hair_goes_through_the_panel(addon, second_blender, tmp_path):
     assert find_hologram().layout.gap == pytest.approx(0.3)
     render = BackgroundRender(tmp_path / "hair.png", tmp_path)
     render.begin()
-    wait_for(render, lambda: False)
+    wait_until(lambda: render.done, "the second Blender ends")
     render.result()
     picture = np.asarray(Image.open(tmp_path / "hair.png").convert("RGB")).astype(int)
     for colour in (LEFT_HAIR, RIGHT_HAIR):
         assert (np.abs(picture - colour).max(axis=2) < 12).sum() > 500
-    hologram_scene.build_hologram(stand_in_head(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_head()), layout, motion, engine="workbench")
     bpy.ops.ed.undo_push(message="without")
     assert ours() == bald
     bpy.ops.ed.undo()
@@ -478,7 +536,7 @@ def test_hair_that_the_user_has_made_his_own_goes_through_the_panel(addon, tmp_p
 
     hologram_scene.new_file()
     layout, motion = layouts.pyramid_layout(256), motions.loop_motion("still", 1, 8)
-    hologram_scene.build_hologram(stand_in_with_hair(), layout, motion, engine="workbench")
+    hologram_scene.build_hologram(HeadSubject(stand_in_with_hair()), layout, motion, engine="workbench")
     hair, collection = bpy.data.objects["HoloTalk Hair"], bpy.data.collections["HoloTalk"]
     locks = bpy.data.collections.new("Locks")
     collection.children.link(locks)

@@ -8,7 +8,7 @@ import time
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, fails, ours
+from addon_parts import SIZE, WAIT_SECONDS, fails, ours, wait_until
 from PIL import Image
 
 from holotalk_addon import pipeline
@@ -35,7 +35,7 @@ def test_bad_photos_are_one_report_and_leave_nothing(empty, tmp_path):
     empty.photo = str(wall)  # set by hand, not looked at yet
     fails(bpy.ops.holotalk.generate, "face")
     assert ours() == {"scenes empty": 1}
-    assert session.current().job is None
+    assert session.current().jobs == {}
 
 
 def test_a_dark_photo_is_brightened_and_the_panel_says_so(empty, photo, tmp_path):
@@ -150,40 +150,56 @@ def test_a_stopped_job_says_so_and_changes_nothing(empty):
     heard = []
 
     def work(tell):
-        for k in range(1000):
-            heard.append(k)
-            tell("Finding the face", k / 1000)
+        while True:  # only being stopped ends it
+            heard.append(1)
+            tell("Finding the face", 0.25)
             time.sleep(0.01)
 
     job = jobs.ThreadJob(work, {"Loading": 0.5, "Finding the face": 0.5}, threading.Lock())
     job.begin()
-    while len(heard) < 5:
-        time.sleep(0.01)
+    wait_until(lambda: len(heard) > 1, "the job works")
+    assert not job.done
     assert job.stage == "Finding the face"
-    assert 0.5 <= job.fraction < 1
+    assert job.fraction == pytest.approx(0.625)
     job.cancel()
-    while not job.done:
-        time.sleep(0.01)
-    assert len(heard) < 1000
+    wait_until(lambda: job.done, "the job ends")
     with pytest.raises(jobs.Cancelled, match="Nothing was changed"):
         job.result()
 
 
 def test_two_jobs_never_use_the_networks_at_once(empty):
-    at_work, most = [], []
+    """The first was stopped, and takes a moment to end; the next one begins then, and not before."""
+    go_on, order = threading.Event(), []
 
-    def work(tell):
-        at_work.append(1)
-        most.append(len(at_work))
-        time.sleep(0.2)
-        at_work.pop()
+    def first_work(tell):
+        order.append("first begins")
+        go_on.wait(WAIT_SECONDS)
+        order.append("first ends")
+
+    def second_work(tell):
+        order.append("second begins")
 
     alone = threading.Lock()
-    first, second = (jobs.ThreadJob(work, {"Loading": 1.0}, alone) for _ in range(2))
+    first, second = (jobs.ThreadJob(work, {"Loading": 1.0}, alone) for work in (first_work, second_work))
     first.begin()
+    wait_until(lambda: order, "the first job works")
     first.cancel()
     second.begin()
-    while not (first.done and second.done):
-        time.sleep(0.01)
-    assert most
-    assert max(most) == 1
+    time.sleep(0.2)  # in which it would begin if it could
+    assert order == ["first begins"]
+    assert not first.done
+    assert not second.done
+    go_on.set()
+    wait_until(lambda: first.done and second.done, "both jobs end")
+    assert order == ["first begins", "first ends", "second begins"]
+
+
+def test_a_job_that_is_stopped_before_its_turn_does_nothing(empty):
+    alone, worked = threading.Lock(), []
+    job = jobs.ThreadJob(lambda _tell: worked.append(1), {"Loading": 1.0}, alone)
+    with alone:
+        job.begin()
+        job.cancel()
+        assert not job.done
+    wait_until(lambda: job.done, "the job ends")
+    assert not worked

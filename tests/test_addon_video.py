@@ -6,7 +6,7 @@ import re
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, fails, state, wait_for
+from addon_parts import SIZE, fails, wait_until
 from PIL import Image
 
 from holotalk_addon.errors import HoloTalkError
@@ -18,10 +18,10 @@ pytest_plugins = ["addon_session"]
 def test_a_reopened_file_previews_and_renders(hologram, tmp_path):
     scenes = {scene.name: scene.render.filepath for scene in bpy.data.scenes}
     assert bpy.ops.holotalk.preview_frame() == {"FINISHED"}
-    with Image.open(state().preview) as picture:
+    with Image.open(bpy.context.window_manager.holotalk.preview) as picture:
         assert picture.size == (SIZE, SIZE)
         assert np.asarray(picture).max() > 100
-    assert 0 < state().estimate < 600
+    assert 0 < bpy.context.window_manager.holotalk.estimate < 600
     video = tmp_path / "made here.mp4"
     assert bpy.ops.holotalk.render_video(filepath=str(video)) == {"FINISHED"}
     assert hologram.video == str(video)
@@ -42,11 +42,11 @@ def test_a_second_blender_renders_and_tells_how_far_it_is(hologram, second_blend
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     video = tmp_path / "behind.mp4"
+    hologram.seconds = 4.0  # many frames: it is asked more often than they come
     render = BackgroundRender(video, scratch)
     render.begin()
     heard = []
-    wait_for(render, lambda: heard.append(render.fraction))
-    assert render.done
+    wait_until(lambda: heard.append(render.fraction) or render.done, "the render ends")
     assert render.result() > 0
     assert video.read_bytes()[4:8] == b"ftyp"
     heard = [fraction for fraction in heard if fraction]
@@ -63,8 +63,8 @@ def test_a_stopped_render_leaves_nothing_and_spares_the_former_video(hologram, s
     hologram.seconds, hologram.motion = 60.0, "SWAY"
     render = BackgroundRender(video, scratch)
     render.begin()
-    wait_for(render, lambda: render.fraction > 0)
-    assert not render.done
+    wait_until(lambda: render.fraction > 0 or render.done, "the render says how far it is")
+    assert not render.done, "it ended by itself"
     render.cancel()
     assert render.done
     assert list(scratch.iterdir()) == []
@@ -80,7 +80,7 @@ def test_what_a_second_blender_refuses_is_said_as_if_it_were_this_one(addon, sec
     with pytest.raises(HoloTalkError, match="nothing") as refused:
         job.run()
     job.begin()
-    wait_for(job, lambda: False)
+    wait_until(lambda: job.done, "the second Blender ends")
     with pytest.raises(HoloTalkError, match=re.escape(str(refused.value))):
         job.result()
     assert not list(tmp_path.glob("holotalk-*"))
@@ -90,7 +90,7 @@ def test_a_second_blender_that_fails_says_why(hologram, second_blender, tmp_path
     second_blender.write_text("#!/bin/sh\necho the disk is upside down\nexit 3\n")
     render = BackgroundRender(tmp_path / "behind.mp4", tmp_path)
     render.begin()
-    wait_for(render, lambda: False)
+    wait_until(lambda: render.done, "the second Blender ends")
     with pytest.raises(RuntimeError, match="the disk is upside down"):
         render.result()
     assert not (tmp_path / "behind.mp4").exists()

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from holotalk_addon import assets
+from holotalk_addon import assets, fetching
 from holotalk_addon.assets import AssetFile, AssetPackage
 from holotalk_addon.errors import AssetError, LeftOutError
 
@@ -146,6 +146,7 @@ def is_one_line(error):
 
 
 def test_fetched_files_of_the_set_up_have_the_pinned_hashes():
+    """Raises at the first that has not."""
     assets.verify()
 
 
@@ -338,7 +339,7 @@ def test_too_little_disk_space_is_said_before_the_download(cache, shop, monkeypa
     ],
 )
 def test_what_pip_says_becomes_one_line(cache, log, says):
-    error = assets._pip_trouble(assets.PACKAGES[0], f"Collecting it\n{log}\n")
+    error = fetching._pip_trouble(assets.PACKAGES[0], f"Collecting it\n{log}\n")
     assert is_one_line(error)
     with pytest.raises(AssetError, match=says):
         raise error

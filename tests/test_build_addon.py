@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import posixpath
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 from holotalk_addon import assets
+from holotalk_addon.cache import RECORD
 from holotalk_addon.errors import AssetError, OptionError
 from holotalk_addon.people import compile_model
 
@@ -90,17 +92,26 @@ def test_the_data_of_run_time_is_inside_and_listed(members, read, build_addon):
     }  # fmt: skip
     assert PREDICTOR in data
     listed = dict(line.split("  ")[::-1] for line in read(f"data/{assets.LIST}").decode().splitlines())
-    assert listed.keys() == data - {assets.LIST}
+    weights = {name for name in members if name.startswith("model_weights/")}
+    assert "model_weights/cae.tflite" in weights
+    assert listed.keys() == (data - {assets.LIST}) | {f"../{name}" for name in weights}
     for name, sha256 in listed.items():
-        assert hashlib.sha256(read(f"data/{name}")).hexdigest() == sha256, name
+        assert hashlib.sha256(read(posixpath.normpath(f"data/{name}"))).hexdigest() == sha256, name
     for key in build_addon.DATA:
         assert listed[pins[key].name] == pins[key].sha256
 
 
-def test_every_key_that_the_faces_ask_for_is_inside(build_addon):
-    from holotalk_addon.face.models import ASSETS
+def test_every_network_that_is_asked_for_is_inside(build_addon, tools):
+    """What the faces load, the completions that the panel offers, and the parsing network."""
+    from holotalk_addon.cae.completions import KINDS
+    from holotalk_addon.face import FaceModels
+    from holotalk_addon.networks import NETWORKS
 
-    assert set(build_addon.DATA) == set(ASSETS)
+    asked = []
+    FaceModels.load(lambda key: asked.append(key) or assets.find(key))
+    assert sorted(build_addon.DATA) == sorted(asked)
+    inside = {n.key for n in NETWORKS if not n.left_out}
+    assert inside == {*asked, "parsing", *(k.network for k in KINDS if k.offered and k.network)}
 
 
 def test_wheels_are_the_published_ones_and_the_manifest_names_them(members, read, build_addon):
@@ -235,6 +246,7 @@ def test_blenders_own_build_gives_the_name(build_addon, addon_zip):
 
 
 def test_blenders_own_tool_accepts_the_zip(build_addon, addon_zip):
+    """Raises what the tool says against it."""
     build_addon.validate(addon_zip, build_addon.blender_tool())
 
 
@@ -488,6 +500,11 @@ def unpacked(build_addon, entries, folder):
     return folder / "extensions"
 
 
+def written(cache):
+    """What an add-on that carries everything has put into the cache, but for the record of its checks."""
+    return [path.name for path in cache.rglob("*") if path.name != RECORD]
+
+
 def run_unpacked(code, folder, cache):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
@@ -513,7 +530,7 @@ def test_without_the_68_point_model_the_mesh_gives_the_landmarks(build_addon, li
     assert told["source"] == "mesh"
     assert told["missing"] == []
     assert told["landmarks68"] == told["read_off"]
-    assert not (tmp_path / "cache").exists()
+    assert written(tmp_path / "cache") == []
     dlibs = demo_person.face.landmarks68
     error = np.linalg.norm(np.array(told["landmarks68"]) - dlibs, axis=1).mean()
     assert error / np.linalg.norm(dlibs[36] - dlibs[45]) < 0.05  # measured: 0.028
@@ -531,9 +548,18 @@ except AssetError as error:
 """
 
 
+def change_a_byte(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:100_000] + bytes([content[100_000] ^ 1]) + content[100_001:])
+
+
 @pytest.mark.parametrize(
-    "damage", ["cut off", "a byte differs", "missing", "of another version", "no 68 points"]
-)
+    "damage",
+    [
+        "cut off", "a byte differs", "missing", "of another version", "no 68 points",
+        "a byte of a network differs", "a byte of our weights differs", "our weights are not on the list",
+    ],
+)  # fmt: skip
 def test_a_damaged_installation_says_to_install_the_zip_again(build_addon, light, tmp_path, damage):
     folder = unpacked(build_addon, light, tmp_path)
     data = folder / "holotalk" / "data"
@@ -542,11 +568,18 @@ def test_a_damaged_installation_says_to_install_the_zip_again(build_addon, light
     if damage == "cut off":
         model.write_bytes(content[:-100])
     elif damage == "a byte differs":
-        model.write_bytes(content[:100_000] + bytes([content[100_000] ^ 1]) + content[100_001:])
+        change_a_byte(model)
     elif damage == "missing":
         model.unlink()
+    elif damage == "a byte of a network differs":
+        change_a_byte(data / "face_landmark.tflite")
+    elif damage == "a byte of our weights differs":
+        change_a_byte(folder / "holotalk" / "model_weights" / "parsing.tflite")
+    elif damage == "our weights are not on the list":
+        lines = (data / assets.LIST).read_text().splitlines(keepends=True)
+        (data / assets.LIST).write_text("".join(line for line in lines if "parsing" not in line))
     elif damage == "of another version":
-        with (folder / "holotalk" / "head" / "people.py").open("a") as stream:
+        with (folder / "holotalk" / "people" / "attributes.py").open("a") as stream:
             stream.write("# a newer program over an older one's data\n")
     else:  # a zip with the model, of which the model has gone: not the same as one built without it
         with (data / assets.LIST).open("a") as stream:
@@ -555,7 +588,7 @@ def test_a_damaged_installation_says_to_install_the_zip_again(build_addon, light
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     assert "install its zip again" in line
-    assert not (tmp_path / "cache").exists()
+    assert written(tmp_path / "cache") == []
 
 
 # --- in Blender -------------------------------------------------------------------------------------

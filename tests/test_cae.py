@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from holotalk_addon import assets, pipeline
+from holotalk_addon.cae.completions import KINDS, completion_kind
 from holotalk_addon.cae.holotalk import HolotalkNetwork
 from holotalk_addon.cae.snapshots import (
     photo_snapshot,
@@ -28,6 +29,7 @@ from holotalk_addon.head.fitting import HeadFit
 from holotalk_addon.head.template import template_colours
 from holotalk_addon.head.view import level_view
 from holotalk_addon.learning.shards import SNAPSHOT_SIDE, SNAPSHOT_YAWS
+from holotalk_addon.networks import find_network
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -118,7 +120,7 @@ def test_the_template_turns(tools):
 
 @pytest.fixture(scope="module")
 def network():
-    return HolotalkNetwork(pipeline.trained_weights("holotalk.tflite"))
+    return HolotalkNetwork(find_network("holotalk"))
 
 
 def test_both_sides_are_mirror_images(network, tools):
@@ -192,54 +194,92 @@ def test_the_sides_have_the_networks_brightness(completed, tools):
 def test_its_pictures_come_along(completed):
     mirrored, learned = completed
     assert mirrored.pictures == ()
-    assert tuple(picture.name for picture in learned.pictures) == pipeline.PICTURES["holotalk"]
+    assert tuple(picture.name for picture in learned.pictures) == completion_kind("holotalk").pictures
     for picture in learned.pictures:
         assert picture.pixels.shape == (SNAPSHOT_SIDE, SNAPSHOT_SIDE)
         assert picture.pixels.dtype == np.uint8
         assert picture.pixels.std() > 15
 
 
-def test_the_command_writes_them(cli, tmp_path):
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.pictures], ids=lambda kind: kind.name)
+def test_the_command_writes_the_pictures_that_a_completion_draws(kind, cli, tmp_path):
     done = cli(
         "views", assets.demo_portrait(), "-o", tmp_path / "views", "--yaw", "-90", "--size", "64",
-        "--complete", "holotalk", "--engine", "workbench",
+        "--complete", kind.name, "--engine", "workbench", "--pictures", tmp_path / "pictures",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    names = {"view_-90.png", "holotalk_left.png", "holotalk_front.png", "holotalk_right.png"}
-    assert {path.name for path in (tmp_path / "views").iterdir()} == names
-    assert {Path(line).name for line in done.stdout.split("\n") if line} == names
-    left, right = (
-        np.asarray(Image.open(tmp_path / "views" / f"holotalk_{n}.png")) for n in ("left", "right")
-    )
-    np.testing.assert_array_equal(left, right[:, ::-1])
+    assert [path.name for path in (tmp_path / "views").iterdir()] == ["view_-90.png"]
+    paths = [tmp_path / "pictures" / f"{name}.png" for name in kind.pictures]
+    assert sorted(paths[0].parent.iterdir()) == sorted(paths)
+    assert done.stdout.split("\n")[1:-1] == [str(path) for path in paths]
+    shown = {path.stem: np.asarray(Image.open(path)) for path in paths}
+    assert all(picture.std() > 15 for picture in shown.values())
+    if kind.name == "holotalk":
+        np.testing.assert_array_equal(shown["left"], shown["right"][:, ::-1])
 
 
-def test_the_command_writes_the_sides_when_it_is_asked_for(cli, tmp_path):
+def test_no_pictures_are_written_that_nobody_asked_for(cli, tmp_path):
     done = cli(
         "views", assets.demo_portrait(), "-o", tmp_path / "views", "--yaw", "-90", "--size", "64",
         "--complete", "cae", "--engine", "workbench",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    names = {"view_-90.png", *(f"cae_{name}.png" for name in ("left", "right", "back", "sides"))}
-    assert {path.name for path in (tmp_path / "views").iterdir()} == names
-    assert np.asarray(Image.open(tmp_path / "views" / "cae_left.png")).shape == (256, 256, 3)
+    assert [path.name for path in (tmp_path / "views").iterdir()] == ["view_-90.png"]
+
+
+def test_a_completion_that_draws_no_pictures_says_so(cli, tmp_path):
     done = cli(
-        "views", assets.demo_portrait(), "-o", tmp_path / "auto", "--yaw", "-90", "--size", "64",
-        "--engine", "workbench",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in (tmp_path / "auto").iterdir()] == ["view_-90.png"]
+        "views",
+        assets.demo_portrait(),
+        "-o",
+        tmp_path / "views",
+        "--complete",
+        "mirror",
+        "--pictures",
+        tmp_path,
+    )
+    assert done.returncode == 2
+    assert "The completion mirror draws no pictures" in done.stderr
+    assert not (tmp_path / "views").exists()
 
 
 def test_the_photo_is_spared(cli, tmp_path):
-    folder = tmp_path / "views"
-    folder.mkdir()
-    photo = folder / "holotalk_left.png"
+    photo = tmp_path / "left.png"
     photo.write_bytes(assets.demo_portrait().read_bytes())
-    done = cli("views", photo, "-o", folder, "--complete", "holotalk")
+    done = cli("views", photo, "-o", tmp_path / "views", "--complete", "holotalk", "--pictures", tmp_path)
     assert done.returncode == 2
     assert "is the photo itself" in done.stderr
     assert photo.read_bytes() == assets.demo_portrait().read_bytes()
+
+
+def test_a_completion_is_one_entry(cli, monkeypatch, tmp_path, capsys):
+    """Whoever adds one finds it in the command line, in the panel's choices and in the measures."""
+    from holotalk_addon import arguments
+    from holotalk_addon import cli as command_line
+    from holotalk_addon.cae import completions
+    from holotalk_addon.head.fill import mirror_and_fill
+
+    asked = []
+
+    def make(weights):
+        asked.append(weights)
+        return mirror_and_fill
+
+    dummy = completions.CompletionKind(
+        "dummy", "Dummy", "nothing new", lambda w: asked.append(w) or mirror_and_fill
+    )
+    for module in (completions, arguments, command_line):
+        monkeypatch.setattr(module, "KINDS", (*KINDS, dummy))
+    assert pipeline.completion("dummy") is mirror_and_fill
+    assert asked == [None]
+    assert pipeline.check_completion("dummy") is dummy
+    assert (
+        arguments.parser().parse_args(["views", "a.jpg", "-o", "b", "--complete", "dummy"]).complete
+        == "dummy"
+    )
+    with pytest.raises(SystemExit):
+        arguments.parser().parse_args(["views", "--help"])
+    assert "dummy: nothing new" in " ".join(capsys.readouterr().out.split())
 
 
 def test_inference_needs_no_keras_and_no_blender():

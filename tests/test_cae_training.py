@@ -267,7 +267,7 @@ def sides(tools, tmp_path_factory):
         write_made_up_truth(tools.model, folder, numbers, size=stacks.STACK_SIZE)
         parts = []
         for person in judging.true_people(open_data(folder, "full"), tuple(stacks.SIDE_YAWS.values())):
-            given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+            given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
             parts.append(stack_data.learning_stacks(person, given))
         result.append(stack_data.joined(parts))
     return result

@@ -11,6 +11,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import skimage.data
@@ -362,7 +363,6 @@ def test_a_short_video(holotalk, demo, tmp_path):
     assert b"moov" in content
     assert b"avc1" in content
     assert contents(tmp_path) == ["x.blend", "x.mp4"]
-    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     reader = imageio_ffmpeg.read_frames(str(path))
     about = next(reader)
     assert about["source_size"] == (192, 192)

@@ -14,6 +14,7 @@ from made_up_people import write_made_up_truth
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.cae import light, painting, stack_data, stacks
+from holotalk_addon.cae.completions import completion_kind
 from holotalk_addon.cae.learned import CompletionNetwork
 from holotalk_addon.errors import AssetError, OptionError
 from holotalk_addon.head import drawing, fill
@@ -21,6 +22,7 @@ from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.scalp_paint import luminance
 from holotalk_addon.learning import judging
 from holotalk_addon.learning.shards import open_data
+from holotalk_addon.networks import find_network
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = tuple(stacks.SIDE_YAWS)
@@ -29,10 +31,10 @@ LIGHTER = np.float32(0.4)
 
 @pytest.fixture(scope="module")
 def given(tools):
-    photo = pipeline.completion_input
     from holotalk_addon.face import read_photo
 
-    return photo(read_photo(assets.demo_portrait()), tools, pipeline.Stages(), texture_size=512)[2]
+    photo = read_photo(assets.demo_portrait())
+    return pipeline.fitted(photo, tools, pipeline.Stages(), texture_size=512).head
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +363,7 @@ def test_a_bald_head_lit_from_the_front_is_in_shade_behind(bald):
 
 @pytest.fixture(scope="module")
 def network():
-    return CompletionNetwork(pipeline.trained_weights("cae.tflite"))
+    return CompletionNetwork(find_network("cae"))
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +397,7 @@ def test_heads_are_completed_by_it_unless_asked_otherwise(completed, tools):
 def test_its_pictures_come_along(completed, shown):
     _, learned = completed
     pictures = {picture.name: picture.pixels for picture in learned.pictures}
-    assert tuple(pictures) == pipeline.PICTURES["cae"]
+    assert tuple(pictures) == completion_kind("cae").pictures
     size = stacks.STACK_SIZE
     for k, name in enumerate(SIDES):
         assert pictures[name].shape == (size, size, 3)
@@ -454,7 +456,7 @@ def test_photos_are_spoilt_and_truth_follows_their_colours(person):
 
 
 def test_stacks_to_learn_from_lie_on_the_truth(person, tools):
-    given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
     made = stack_data.learning_stacks(person, given)
     assert made.side.shape == (1, 3, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
     head = made.cover[0] > 127
@@ -474,7 +476,7 @@ def test_stacks_to_learn_from_lie_on_the_truth(person, tools):
 
 
 def test_stacks_are_kept_and_read_again(person, tools, tmp_path):
-    given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)[2]
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
     made = stack_data.learning_stacks(person, given)
     stack_data.write_stacks(tmp_path / "shard_00000.npz", made)
     stack_data.write_stacks(tmp_path / "shard_00001.npz", made)

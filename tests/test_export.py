@@ -19,6 +19,7 @@ from holotalk_addon.outputs import ExportOptions
 from holotalk_addon.scene import compat
 from holotalk_addon.scene.export import export_head, save_blend
 from holotalk_addon.scene.head_object import read_head
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import render_hologram
@@ -73,7 +74,9 @@ def test_ply_has_the_colours_of_the_texture(tmp_path):
 
 def test_saved_blend_opens_again_with_its_strips_and_renders_the_same(tmp_path):
     head = stand_in_head()
-    hologram = build_hologram(head, pyramid_layout(200), loop_motion("turntable", 1, 4), engine="workbench")
+    hologram = build_hologram(
+        HeadSubject(head), pyramid_layout(200), loop_motion("turntable", 1, 4), engine="workbench"
+    )
     render_hologram(hologram, tmp_path / "before.png")
     path = tmp_path / "a hologram.blend"
     save_blend(path, hologram)
@@ -244,8 +247,10 @@ def test_ply_goes_round_the_texture_of_hair_as_its_coordinates_do(tmp_path):
 
 
 def test_hair_in_another_collection_is_exported(tmp_path):
-    hologram = build_hologram(stand_in_with_hair(), pyramid_layout(200), loop_motion("still", 1, 4))
-    head, hair = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"]
+    hologram = build_hologram(
+        HeadSubject(stand_in_with_hair()), pyramid_layout(200), loop_motion("still", 1, 4)
+    )
+    head, hair = bpy.data.objects[hologram.subject], bpy.data.objects["HoloTalk Hair"]
     locks = bpy.data.collections.new("Locks")
     bpy.data.collections["HoloTalk"].children.link(locks)
     locks.objects.link(hair)
@@ -255,7 +260,9 @@ def test_hair_in_another_collection_is_exported(tmp_path):
 
 
 def test_hidden_hair_is_left_out_of_exports_and_the_blend_holds_it(tmp_path):
-    hologram = build_hologram(stand_in_with_hair(), pyramid_layout(200), loop_motion("still", 1, 4))
+    hologram = build_hologram(
+        HeadSubject(stand_in_with_hair()), pyramid_layout(200), loop_motion("still", 1, 4)
+    )
     save_blend(tmp_path / "head.blend", hologram)
     with quiet():
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "head.blend"))

@@ -115,6 +115,8 @@ def browser(npm, tmp_path_factory):
                     while not {"done", "error"} & set(results):
                         name, body = told.get(timeout=SECONDS)
                         results[name] = body
+                except queue.Empty:
+                    pytest.fail(f"Chromium said nothing more for {SECONDS} s; before: {', '.join(results)}")
                 finally:
                     process.terminate()
                     server.shutdown()

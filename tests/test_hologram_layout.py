@@ -16,10 +16,10 @@ from holotalk_addon.hologram.framing import (
     PANEL_MARGIN,
     frame_panel,
     frame_view,
-    lit_points,
 )
 from holotalk_addon.hologram.layout import compose, pyramid_dimensions, pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.scene.head_subject import HeadSubject
 
 SCREENS = ("up", "down")
 
@@ -155,7 +155,7 @@ def test_dimensions_assemble_to_a_pyramid_at_45_degrees():
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("gap", [0.05, 0.2, 0.5])
 def test_framing_is_inside_the_mirrors_and_cannot_be_larger(screen, gap):
-    points = lit_points(stand_in_head())
+    points = HeadSubject(stand_in_head()).points()
     layout = pyramid_layout(1080, gap, screen)
     yaws = loop_motion("turntable", 1, 24).yaws()
     framing = frame_panel(points, yaws, layout)
@@ -185,7 +185,7 @@ def _slack(framing, points, yaws, layout):
 
 
 def test_projection_has_the_stated_signs():
-    framing = frame_view(lit_points(stand_in_head()), 512)
+    framing = frame_view(HeadSubject(stand_in_head()).points(), 512)
     nose = np.array([[0.0, 0.0, 0.1]])
     assert framing.project(nose, 90.0)[0, 0] > 10  # the nose points to the picture's right
     assert framing.project(nose, -90.0)[0, 0] < -10
@@ -205,30 +205,34 @@ def check_view_holds(points):
 
 
 def test_view_framing_holds_the_head_at_every_yaw():
-    check_view_holds(lit_points(stand_in_head()))
+    check_view_holds(HeadSubject(stand_in_head()).points())
 
 
 def test_lit_points_leave_out_what_the_fade_hides():
     head = stand_in_head()
     # The row of the neck below y = -0.175 is dark; one dark row still borders lit polygons.
-    assert lit_points(head)[:, 1].min() > head.vertices[:, 1].min() - 0.025
-    assert len(lit_points(head)) < len(head.vertices)
+    assert HeadSubject(head).points()[:, 1].min() > head.vertices[:, 1].min() - 0.025
+    assert len(HeadSubject(head).points()) < len(head.vertices)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_framing_makes_room_for_tall_hair(screen):
     head, layout = stand_in_with_hair(0.08), pyramid_layout(1080, screen=screen)
     yaws = loop_motion("turntable", 1, 24).yaws()
-    points = lit_points(head)
+    points = HeadSubject(head).points()
     assert points[:, 1].max() == pytest.approx(head.hair.vertices[:, 1].max())
     assert _slack(frame_panel(points, yaws, layout), points, yaws, layout) >= PANEL_MARGIN - 1e-6
-    bald = frame_panel(lit_points(stand_in_head()), yaws, layout)
+    bald = frame_panel(HeadSubject(stand_in_head()).points(), yaws, layout)
     assert _slack(bald, points, yaws, layout) < 0  # without room for it, it would be cut
     check_view_holds(points)
 
 
 def test_lit_points_leave_out_hair_that_the_fade_hides():
     head = stand_in_with_hair()
-    assert len(head.hair.vertices) > len(lit_points(head)) - len(lit_points(stand_in_head())) > 0
+    assert (
+        len(head.hair.vertices)
+        > len(HeadSubject(head).points()) - len(HeadSubject(stand_in_head()).points())
+        > 0
+    )
     hidden = replace(head, hair=replace(head.hair, fade=np.zeros_like(head.hair.fade)))
-    np.testing.assert_array_equal(lit_points(hidden), lit_points(stand_in_head()))
+    np.testing.assert_array_equal(HeadSubject(hidden).points(), HeadSubject(stand_in_head()).points())

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from holotalk_addon.learning.code_digest import imports as all_imports
+from holotalk_addon.learning.code_digest import module_name, modules
 
 PACKAGE = Path(__file__).resolve().parents[1] / "holotalk_addon"
 ROOMS = (
@@ -23,37 +25,19 @@ ROOMS = (
     "ui",
 )
 """In the order in which data flows: a room imports from rooms before it alone."""
-GROUND = {"errors", "progress", "outputs", "assets", "silence", ""}
+GROUND = {
+    "errors", "progress", "outputs", "pins", "cache", "fetching", "assets", "networks", "silence", "",
+}  # fmt: skip
 """Modules at the root that every room may import; "" is the package, for its version."""
 
-MODULES = sorted(PACKAGE.rglob("*.py"))
+TYING = {"pipeline", "cli", "arguments", "terminal", "report"}
+"""Modules at the root that reach for the rooms, or are the command line's."""
+
+KNOWN = modules(PACKAGE)
+MODULES = list(KNOWN.values())
 NAMES = {path: path.relative_to(PACKAGE).as_posix() for path in MODULES}
-
-
-def dotted(path: Path) -> str:
-    """The module's name in the package: "" is the package itself."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
-
-
-KNOWN = {dotted(path) for path in MODULES}
-
-
-def imports(path: Path, top_alone: bool = False) -> Iterator[str]:
-    """What a module imports: ours by the name in the package, with a leading dot; others as they are."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = dotted(path).split(".") if path.name == "__init__.py" else dotted(path).split(".")[:-1]
-    package = [part for part in package if part]
-    nodes = tree.body if top_alone else list(ast.walk(tree))
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module or ""
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
-            for alias in node.names:
-                whole = ".".join([*base, alias.name])
-                yield "." + (whole if whole in KNOWN else ".".join(base))
+dotted = partial(module_name, package=PACKAGE)
+imports = partial(all_imports, package=PACKAGE, known=KNOWN)
 
 
 def room_of(name: str) -> str:
@@ -76,9 +60,9 @@ def test_a_room_imports_from_rooms_before_it():
 
 
 def test_there_is_no_other_room():
-    there = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    there = {path.parent.name for path in PACKAGE.glob("*/*.py")}
     assert there <= set(ROOMS)
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *GROUND - {""}, "pipeline", "cli"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *GROUND - {""}, *TYING}
 
 
 def test_no_circle():
@@ -123,3 +107,19 @@ def test_keras_where_networks_are_trained_alone():
 def test_enabling_imports_nothing_heavy():
     """At the top of the package there is nothing but what Blender needs to register it."""
     assert set(imports(PACKAGE / "__init__.py", top_alone=True)) <= {"__future__"}
+
+
+def test_the_page_that_describes_the_house_is_up_to_date(load_script):
+    script = load_script("describe_house")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert script.described(page) == page, "run python blender_scripts/describe_house.py"
+    rooms = [name for name in ROOMS if (PACKAGE / name).is_dir()]
+    named = [f"holotalk_addon/{room}" for room in rooms]
+    assert script.folders(page) == ["holotalk_addon", *named, "blender_scripts"]
+
+
+def test_no_module_is_too_long():
+    """The table of pins apart, which is data."""
+    scripts = sorted((PACKAGE.parent / "blender_scripts").glob("*.py"))
+    lines = {path.name: path.read_text(encoding="utf-8").count("\n") for path in [*MODULES, *scripts]}
+    assert not {name: count for name, count in lines.items() if count > 450 and name != "pins.py"}

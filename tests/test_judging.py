@@ -2,6 +2,9 @@
 """The harness that judges completions: its measures, its regions, and that it can be stopped."""
 
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from holotalk_addon.head.completion import HeadTexture
 from holotalk_addon.head.drawing import draw_person, surface
 from holotalk_addon.head.head import Hair
 from holotalk_addon.learning import judging
+from holotalk_addon.learning.code_digest import code_behind, code_digest, module_name
 from holotalk_addon.learning.shards import HELD_OUT_FROM, open_data
 from holotalk_addon.people import random_shot
 
@@ -60,7 +64,7 @@ def people(folder):
 def judged_by_hand(people, tools):
     """The first person's fit, laid on the truth."""
     person = people[0]
-    _, _, given = pipeline.completion_input(person.taken(), tools, pipeline.Stages(), texture_size=512)
+    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
     return person, given, judging.lay_on(person, given)
 
 
@@ -369,12 +373,119 @@ def test_a_sheet_names_its_rows(evaluate):
     assert (views.max(axis=(0, 2, 3)) > 0).all(), "each view says its degrees"
 
 
-def test_other_code_does_not_stand_by_what_older_code_judged(script, tmp_path):
-    for room in ("face", "head", "cae"):
-        (tmp_path / room).mkdir()
-        (tmp_path / room / "part.py").write_text("ONE = 1\n")
-    before = script.code_digest(tmp_path)
-    assert script.code_digest(tmp_path) == before
-    (tmp_path / "head" / "part.py").write_text("ONE = 2\n")
-    assert script.code_digest(tmp_path) != before
-    assert script.code_digest() == script._way("mirror")[1]
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the package and the scripts, to be changed."""
+    root = SCRIPTS.parent
+    for path in [*root.glob("holotalk_addon/**/*.py"), *root.glob("blender_scripts/*.py")]:
+        copy = tmp_path / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def digest_in(checkout):
+    script = checkout / "blender_scripts" / "evaluate_completion.py"
+    return code_digest(script, checkout / "holotalk_addon")
+
+
+def test_other_code_does_not_stand_by_what_older_code_judged(checkout):
+    """A byte more in a module that judging depends on makes it other code; in those that show heads it does
+    not."""
+    before = digest_in(checkout)
+    assert digest_in(checkout) == before == code_digest(SCRIPTS / "evaluate_completion.py")
+    changes = {
+        "blender_scripts/evaluate_completion.py": True,
+        "holotalk_addon/learning/judging.py": True,
+        "holotalk_addon/pipeline.py": True,
+        "holotalk_addon/head/drawing.py": True,
+        "holotalk_addon/ui/panels.py": False,
+        "holotalk_addon/scene/render.py": False,
+        "blender_scripts/make_stacks.py": False,
+    }
+    for name, matters in changes.items():
+        content = (checkout / name).read_bytes()
+        (checkout / name).write_bytes(content + b"#")
+        assert (digest_in(checkout) != before) == matters, name
+        (checkout / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["evaluate_completion", "make_stacks"])
+def test_what_heads_are_made_by_and_judged_with_is_in_the_digest(name):
+    behind = names_behind(SCRIPTS / f"{name}.py")
+    assert behind >= {
+        *(
+            "",
+            "assets",
+            "pipeline",
+            "face",
+            "face.photo",
+            "face.parsing",
+            "head",
+            "head.drawing",
+            "head.fitting",
+        ),
+        *(
+            "head.texture",
+            "wardrobe.hairstyles",
+            "people.compile_model",
+            "learning.judging",
+            "learning.shards",
+        ),
+        *("cae.stacks", "cae.painting"),
+    }
+    assert "cli" not in behind
+    assert not {name.partition(".")[0] for name in behind} & {"hologram", "scene", "live", "ui"}
+
+
+def test_a_module_that_comes_in_changes_the_digest(checkout):
+    before = digest_in(checkout)
+    (checkout / "holotalk_addon" / "head" / "another.py").write_text("ONE = 1\n")
+    assert digest_in(checkout) == before
+    drawing = checkout / "holotalk_addon" / "head" / "drawing.py"
+    drawing.write_text(drawing.read_text() + "\n\ndef late():\n    from . import another\n")
+    with_it = digest_in(checkout)
+    (checkout / "holotalk_addon" / "head" / "another.py").write_text("ONE = 2\n")
+    assert len({before, with_it, digest_in(checkout)}) == 3
+
+
+@pytest.mark.slow
+def test_the_digest_knows_every_module_that_judging_loads(folder, tmp_path):
+    """Asked of a process that has judged: not of the imports, which the digest reads."""
+    told = (
+        "import runpy, sys\n"
+        "sys.argv = sys.argv[1:]\n"
+        "try:\n"
+        "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally:\n"
+        "    print(*sorted(name for name in sys.modules if name.split('.')[0] == 'holotalk_addon'))\n"
+    )
+    data = shutil.copytree(folder, tmp_path / "people", ignore=shutil.ignore_patterns("judged"))
+    script = SCRIPTS / "evaluate_completion.py"
+    options = ["--data", data, "--people", "1", "--completions", "template", "cae"]
+    done = subprocess.run(
+        [sys.executable, "-c", told, script, *options],
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS.parent)},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    known = {f"holotalk_addon.{name}".rstrip(".") for name in names_behind(script)}
+    assert {"holotalk_addon.head.drawing", "holotalk_addon.cae.learned"} <= loaded
+    assert loaded <= known
+
+
+def names_behind(script):
+    return {module_name(path) for path in code_behind(script) if path != script}
+
+
+def test_results_depend_on_the_code_and_the_networks(script, monkeypatch, tmp_path):
+    made_by = script.made_by()
+    assert script._way("mirror")[1] == script._way("template")[1] == made_by
+    learned = script._way("cae")[1]
+    assert learned.startswith(f"{made_by} ")
+    other = tmp_path / "parsing.tflite"
+    given = script.find_network
+    other.write_bytes(given("parsing").read_bytes() + b"1")
+    monkeypatch.setattr(script, "find_network", lambda key: other if key == "parsing" else given(key))
+    assert script.made_by() != made_by

@@ -126,7 +126,7 @@ def test_tilt_is_the_turn_of_the_picture(angles, turned):
 
 
 def head_of(pixels, tools):
-    return pipeline.completion_input(photo_from_pixels(pixels), tools, pipeline.Stages(), 1, TEXTURE)
+    return pipeline.fitted(photo_from_pixels(pixels), tools, pipeline.Stages(), 1, TEXTURE)
 
 
 def assert_same_head(upright, turned, tools):
@@ -147,12 +147,12 @@ def assert_same_head(upright, turned, tools):
 
 @pytest.fixture(scope="module")
 def upright(tools):
-    return head_of(read_photo(case_path("16_broad_smile.jpg")).pixels, tools)[2]
+    return head_of(read_photo(case_path("16_broad_smile.jpg")).pixels, tools).head
 
 
 @pytest.mark.slow
 def test_the_head_of_a_photo_on_its_head_is_that_of_the_upright_photo(upright, tools):
-    turned = head_of(read_photo(case_path("03_turned_on_its_head.jpg")).pixels, tools)[2]
+    turned = head_of(read_photo(case_path("03_turned_on_its_head.jpg")).pixels, tools).head
     assert_same_head(upright, turned, tools)
 
 
@@ -161,8 +161,9 @@ def test_the_head_of_a_photo_on_its_head_is_that_of_the_upright_photo(upright, t
 def test_the_head_of_a_photo_on_its_side_is_that_of_the_upright_photo(quarters, upright, tools):
     pixels = read_photo(case_path("16_broad_smile.jpg")).pixels
     pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
-    _, face, turned = head_of(pixels, tools)
-    assert_same_head(upright, turned, tools)
+    turned = head_of(pixels, tools)
+    assert_same_head(upright, turned.head, tools)
+    face = turned.taken.face
     # The user is told of the picture as it is.
     assert 0 <= face.box[0] < pixels.shape[1]
     assert abs(abs(face.roll) - 90) < 20
@@ -172,7 +173,8 @@ def test_the_head_of_a_photo_on_its_side_is_that_of_the_upright_photo(quarters, 
 @pytest.mark.slow
 def test_the_head_of_a_tilted_photo_is_that_of_the_upright_photo(upright, tools):
     pixels = tilted_by(read_photo(case_path("16_broad_smile.jpg")).pixels, 40.0)
-    _, face, turned = head_of(pixels, tools)
-    assert_same_head(upright, turned, tools)
+    turned = head_of(pixels, tools)
+    assert_same_head(upright, turned.head, tools)
+    face = turned.taken.face
     assert abs(face.roll - 40) < 15
-    assert turned.person[~turned.inside].max() == 0.0, "beyond the photo nobody is"
+    assert turned.head.person[~turned.head.inside].max() == 0.0, "beyond the photo nobody is"

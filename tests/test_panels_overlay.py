@@ -15,6 +15,7 @@ from stand_in_head import stand_in_head
 
 from holotalk_addon.hologram.layout import compose, pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram
 from holotalk_addon.scene.own import EMPTY_ROLE, tag
 from holotalk_addon.scene.quiet import quiet, wake_gpu
@@ -86,7 +87,9 @@ class _Screen:
 
 def _build(screen="up", sides="around", motion="turntable"):
     layout = pyramid_layout(SIZE, screen=screen)
-    hologram = build_hologram(stand_in_head(), layout, loop_motion(motion, 1, 8), sides, "workbench")
+    hologram = build_hologram(
+        HeadSubject(stand_in_head()), layout, loop_motion(motion, 1, 8), sides, "workbench"
+    )
     bpy.context.window_manager.windows[0].scene = bpy.data.scenes[hologram.hologram]
     return hologram
 
@@ -172,7 +175,7 @@ def test_it_follows_timeline_and_changes_and_draws_no_more_than_that(monkeypatch
             np.abs(np.rot90(third, -1).astype(int) - first).mean()
             < np.abs(third.astype(int) - first).mean() / 3
         )
-        bpy.data.objects[hologram.head].hide_viewport = True
+        bpy.data.objects[hologram.subject].hide_viewport = True
         bpy.context.window.view_layer.update()
         gone, _ = display.inset()
         assert gone.max() == 0

@@ -23,6 +23,7 @@ from holotalk_addon.face.parsing import (
     network_input,
     parsing_warnings,
 )
+from holotalk_addon.networks import find_network
 
 PLAIN = ("astronaut", "carell.jpg", "connelly.jpg", "sample_3.jpg", "takeo.ppm", "plain_man2.jpg")
 GREY = (
@@ -260,9 +261,8 @@ def test_what_the_network_is_given():
 
 
 def test_another_network_is_refused():
-    from holotalk_addon import pipeline
 
-    weights = pipeline.trained_weights("cae.tflite")
+    weights = find_network("cae")
     assert Network(weights).input_shape[-1] != CHANNELS
     with pytest.raises(AssetError, match="model_weights"):
         ParsingNetwork(weights)

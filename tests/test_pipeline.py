@@ -8,6 +8,7 @@ from holotalk_addon import assets, pipeline
 from holotalk_addon.errors import FaceError, OptionError, PhotoError
 from holotalk_addon.hologram.layout import pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
+from holotalk_addon.report import report
 
 BEFORE_BLENDER = [
     "Reading the photo",
@@ -155,7 +156,7 @@ def test_the_report_can_be_written_as_json(demo_person):
     stages = pipeline.Stages()
     with stages.stage("Waiting"):
         pass
-    found = json.loads(json.dumps(pipeline.report(demo_person, stages), allow_nan=False))
+    found = json.loads(json.dumps(report(demo_person, stages), allow_nan=False))
     assert [stage["name"] for stage in found["stages"]] == ["Waiting"]
     assert found["fit"]["nme_percent"] == pytest.approx(demo_person.fit.nme_percent, abs=1e-3)
     assert found["face"]["yaw"] == pytest.approx(demo_person.face.yaw, abs=0.01)

@@ -21,6 +21,7 @@ from stand_in_head import stand_in_head
 from holotalk_addon.hologram.layout import pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.hologram.solid import metres_per_pixel, mirror_corners
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, new_file
 from holotalk_addon.scene.quiet import quiet
 from holotalk_addon.scene.render import render_hologram, render_views
@@ -36,9 +37,9 @@ def test_each_side_of_the_pyramid_shows_that_side_of_the_head(screen, tmp_path):
     head = stand_in_head()
     layout = pyramid_layout(SIZE, screen=screen)
     new_file()
-    hologram = build_hologram(head, layout, loop_motion("turntable", 1, 4), engine="workbench")
+    hologram = build_hologram(HeadSubject(head), layout, loop_motion("turntable", 1, 4), engine="workbench")
     render_hologram(hologram, tmp_path / "frame.png")
-    direct = render_views(head, HEAD_YAWS, 320, "workbench")
+    direct = render_views(HeadSubject(head), HEAD_YAWS, 320, "workbench")
     new_file()
     seen = _look_at_pyramid(layout, tmp_path)
 

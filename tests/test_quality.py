@@ -139,14 +139,15 @@ def test_the_light_of_a_face_beyond_the_picture_is_no_fault():
 
 def test_the_face_is_measured_in_the_brightened_photo(tools):
     dark = photo_from_pixels(in_light(skimage.data.astronaut(), 0.1, noise=0.01))
-    lit, found, face = pipeline.take_face(dark, tools, pipeline.Stages())
+    taken = pipeline.take_face(dark, tools, pipeline.Stages())
+    lit, face = taken.photo, taken.face
     assert lit.pixels.mean() > 2.0 * dark.pixels.mean()
-    assert face is found[0]
+    assert face is taken.faces[0]
     assert np.abs(face.mesh[:, :2] - faces("astronaut")[0].mesh[:, :2]).mean() < 2.0
     assert not [text for text in face.warnings if "dark" in text]
-    kept, _, face = pipeline.take_face(dark, tools, pipeline.Stages(), exposure="keep")
-    assert kept is dark
-    assert [text for text in face.warnings if "dark" in text]
+    kept = pipeline.take_face(dark, tools, pipeline.Stages(), exposure="keep")
+    assert kept.photo is dark
+    assert [text for text in kept.face.warnings if "dark" in text]
     with pytest.raises(OptionError, match="auto, lift or keep"):
         pipeline.take_face(dark, tools, pipeline.Stages(), exposure="bright")
 
@@ -161,7 +162,7 @@ def test_a_tight_crop_with_a_wide_lens_is_fitted_with_the_usual_one(tools, tmp_p
     cut.save(tmp_path / "crop.png", exif=exif.tobytes())
     taken = read_photo(tmp_path / "crop.png")
     assert taken.focal_from_exif
-    ready, _, _ = pipeline.take_face(taken, tools, pipeline.Stages())
+    ready = pipeline.take_face(taken, tools, pipeline.Stages()).photo
     assert not ready.focal_from_exif
     assert ready.focal_px == pytest.approx(1.5 * 240)
     assert "cropped" in ready.warnings[-1]

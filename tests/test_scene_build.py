@@ -17,9 +17,10 @@ from holotalk_addon.scene import compat
 from holotalk_addon.scene.axes import from_blender, to_blender
 from holotalk_addon.scene.hair_object import find_hair
 from holotalk_addon.scene.head_object import read_head, use_plain_names
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file, update_hologram
 from holotalk_addon.scene.own import role_of, tag
-from holotalk_addon.scene.render import fast_way_holds
+from holotalk_addon.scene.render_plan import fast_way_holds
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,9 @@ def _empty_file():
 
 def _build(kind="turntable", sides="around", engine="auto", screen="up", head=None):
     layout = pyramid_layout(320, screen=screen)
-    return build_hologram(head or stand_in_head(), layout, loop_motion(kind, 1, 12), sides, engine)
+    return build_hologram(
+        HeadSubject(head or stand_in_head()), layout, loop_motion(kind, 1, 12), sides, engine
+    )
 
 
 def _kinds():
@@ -50,7 +53,7 @@ def _mesh_points(obj, depsgraph):
 
 def _only_shape_keys(hologram):
     """The head without its modifiers, and a function that gives its points in head axes."""
-    obj = bpy.data.objects[hologram.head]
+    obj = bpy.data.objects[hologram.subject]
     for modifier in obj.modifiers:
         modifier.show_viewport = False
     layer = bpy.data.scenes[hologram.views[0]].view_layers[0]
@@ -76,7 +79,7 @@ def test_head_is_one_clean_object():
     hologram = _build()
     collection = bpy.data.collections["HoloTalk"]
     meshes = [obj for obj in collection.all_objects if obj.type == "MESH"]
-    assert [obj.name for obj in meshes] == ["HoloTalk Head"] == [hologram.head]
+    assert [obj.name for obj in meshes] == ["HoloTalk Head"] == [hologram.subject]
     obj = meshes[0]
     assert [m.name for m in obj.data.materials] == [f"HoloTalk {part.capitalize()}" for part in PARTS]
     assert len(obj.data.vertices) == len(head.vertices)
@@ -141,7 +144,7 @@ def test_cameras_stand_square_round_the_head_on_one_rig():
 def test_loop_is_keyframes_that_say_what_the_motion_says(kind):
     hologram = _build(kind)
     turntable = bpy.data.objects[hologram.turntable]
-    assert bpy.data.objects[hologram.head].parent == turntable
+    assert bpy.data.objects[hologram.subject].parent == turntable
     curve = compat.fcurve(turntable, "rotation_euler", 2)
     for frame in range(1, hologram.motion.frames + 1):
         assert np.degrees(curve.evaluate(frame)) == pytest.approx(hologram.motion.yaw_at(frame), abs=1e-3)
@@ -194,15 +197,15 @@ def test_building_again_replaces_its_own_and_nothing_else():
 
     first = _build()
     counts = _kinds()
-    assert first.head == "HoloTalk Head.001"
+    assert first.subject == "HoloTalk Head.001"
     second = _build()
     assert _kinds() == counts
     assert second == first
     assert cube.name == "HoloTalk Head"
     assert cube.data.materials[0] == material
     assert (own.name, own.render.resolution_x, list(own.objects)) == ("Mine", 777, [cube])
-    assert bpy.data.objects[second.head].type == "MESH"
-    assert bpy.data.objects[second.head] != cube
+    assert bpy.data.objects[second.subject].type == "MESH"
+    assert bpy.data.objects[second.subject] != cube
 
 
 @pytest.mark.parametrize("bad", [{"sides": "top"}, {"engine": "povray"}])
@@ -214,7 +217,7 @@ def test_unknown_sides_and_engines_are_refused(bad):
 def test_building_again_and_again_leaves_one_head_on_the_turntable():
     for _ in range(3):
         hologram = _build()
-        head = bpy.data.objects[hologram.head]
+        head = bpy.data.objects[hologram.subject]
         assert head.parent.name == hologram.turntable
         objects = [obj.name for obj in bpy.data.collections[hologram.collection].objects]
         assert sorted(objects) == sorted(set(objects))
@@ -237,7 +240,7 @@ def test_hair_is_an_object_of_its_own_on_the_head():
     hologram = _build(head=head)
     obj = bpy.data.objects["HoloTalk Hair"]
     assert role_of(obj) == "hair"
-    assert obj.parent.name == hologram.head == "HoloTalk Head"
+    assert obj.parent.name == hologram.subject == "HoloTalk Head"
     assert [c.name for c in obj.users_collection] == ["HoloTalk"]
     assert [m.name for m in obj.data.materials] == ["HoloTalk Hair", "HoloTalk Hair Edge"]
     opaque, edge = obj.data.materials
@@ -253,12 +256,12 @@ def test_hair_is_an_object_of_its_own_on_the_head():
     fade = [value.value for value in obj.data.attributes["holotalk_fade"].data]
     np.testing.assert_allclose(fade, head.hair.fade, atol=1e-6)
     # The head itself is what it is without hair.
-    assert len(bpy.data.objects[hologram.head].data.vertices) == len(head.vertices)
+    assert len(bpy.data.objects[hologram.subject].data.vertices) == len(head.vertices)
 
 
 def test_hair_turns_with_the_head():
     hologram = _build(head=stand_in_with_hair())
-    hair, head = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.head]
+    hair, head = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.subject]
     start = _world(hair, hologram, 1)
     quarter = _world(hair, hologram, 4)
     np.testing.assert_allclose(quarter, _world(head, hologram, 4), atol=1e-6)
@@ -268,7 +271,7 @@ def test_hair_turns_with_the_head():
 
 def test_hair_is_read_back_as_it_was_made_and_as_the_user_changed_it():
     made = stand_in_with_hair()
-    head = bpy.data.objects[_build(head=made).head]
+    head = bpy.data.objects[_build(head=made).subject]
     read = read_head(head).hair
     for name in ("polygons", "soft", "texture"):
         np.testing.assert_array_equal(getattr(read, name), getattr(made.hair, name))
@@ -303,7 +306,7 @@ def test_hair_is_read_back_as_it_was_made_and_as_the_user_changed_it():
 
 def test_hair_that_lost_its_texture_says_so_when_it_is_needed():
     hologram = _build(head=stand_in_with_hair())
-    head = bpy.data.objects[hologram.head]
+    head = bpy.data.objects[hologram.subject]
     for material in find_hair(head).data.materials:
         material.node_tree.nodes["Texture"].image = None
     update_hologram(hologram, pyramid_layout(200), hologram.motion, "around", "auto")
@@ -319,7 +322,7 @@ def test_cameras_step_back_for_hair_and_come_near_again_without():
     hologram = _build(head=stand_in_with_hair(0.06))
     with_hair = bpy.data.objects[hologram.cameras[0]].data.lens
     assert with_hair < 0.9 * lens
-    find_hair(bpy.data.objects[hologram.head]).hide_render = True
+    find_hair(bpy.data.objects[hologram.subject]).hide_render = True
     hologram = update_hologram(
         find_hologram(), hologram.layout, hologram.motion, hologram.sides, hologram.engine
     )
@@ -340,15 +343,15 @@ def test_building_again_replaces_hair_and_leaves_none_on_a_head_without():
     hair = bpy.data.objects["HoloTalk Hair"]
     assert hair.session_uid != uid
     assert hat.parent == hair
-    assert hair.parent.name == second.head
+    assert hair.parent.name == second.subject
     without = _build()
-    assert hat.parent.name == without.head
+    assert hat.parent.name == without.subject
     bpy.data.objects.remove(hat)
     assert _kinds() == bald
     assert not any(
         "Hair" in block.name for block in (*bpy.data.objects, *bpy.data.materials, *bpy.data.images)
     )
-    assert read_head(bpy.data.objects[without.head]).hair is None
+    assert read_head(bpy.data.objects[without.subject]).hair is None
     _build(head=stand_in_with_hair())
     assert _kinds() == counts
     assert set(bpy.data.objects.keys()) == names
@@ -357,30 +360,30 @@ def test_building_again_replaces_hair_and_leaves_none_on_a_head_without():
 def test_hair_that_the_user_renamed_is_the_users():
     hologram = _build(head=stand_in_with_hair())
     bpy.data.objects["HoloTalk Hair"].name = "Wig"
-    assert find_hair(bpy.data.objects[hologram.head]).name == "Wig"
+    assert find_hair(bpy.data.objects[hologram.subject]).name == "Wig"
     again = _build()
     wig = bpy.data.objects["Wig"]
     assert [c.name for c in wig.users_collection] == ["Kept heads"]
     assert wig.users_collection[0].hide_render
     assert len(wig.data.polygons) == len(stand_in_hair(stand_in_head()).polygons)
-    assert find_hair(bpy.data.objects[again.head]) is None
+    assert find_hair(bpy.data.objects[again.subject]) is None
     assert wig.data.materials[1].node_tree.nodes["Texture"].image is not None
-    assert read_head(bpy.data.objects[again.head]).hair is None
+    assert read_head(bpy.data.objects[again.subject]).hair is None
 
 
 def test_a_head_that_the_user_renamed_keeps_its_hair():
     hologram = _build(head=stand_in_with_hair())
-    anna, hair = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"]
+    anna, hair = bpy.data.objects[hologram.subject], bpy.data.objects["HoloTalk Hair"]
     anna.name = "Anna"
     again = _build(head=stand_in_with_hair())
-    assert again.head == "HoloTalk Head"
+    assert again.subject == "HoloTalk Head"
     assert (hair.name, hair.parent) == ("Anna Hair", anna)
     assert hair.users_collection == anna.users_collection
     assert hair.users_collection[0].hide_render
-    new = find_hair(bpy.data.objects[again.head])
+    new = find_hair(bpy.data.objects[again.subject])
     assert new.name == "HoloTalk Hair"
     assert new != hair
-    assert float(np.ptp(read_head(bpy.data.objects[again.head]).hair.vertices[:, 1])) > HAIR_GAP
+    assert float(np.ptp(read_head(bpy.data.objects[again.subject]).hair.vertices[:, 1])) > HAIR_GAP
 
 
 def _hair_objects():
@@ -413,7 +416,7 @@ def test_hair_that_the_user_moved_to_another_collection_is_still_the_heads(above
     _build()
     bald = _kinds()
     hologram = _build(head=stand_in_with_hair(0.06))
-    lens, head = _lens(), bpy.data.objects[hologram.head]
+    lens, head = _lens(), bpy.data.objects[hologram.subject]
     locks = bpy.data.collections.new("Locks")
     bpy.data.collections[above].children.link(locks)
     _move(bpy.data.objects["HoloTalk Hair"], locks)
@@ -432,13 +435,13 @@ def test_hair_that_the_user_moved_to_another_collection_is_still_the_heads(above
 
     again = _build(head=stand_in_with_hair(0.06))
     (hair,) = _hair_objects()
-    assert (hair.name, hair.parent.name) == ("HoloTalk Hair", again.head)
+    assert (hair.name, hair.parent.name) == ("HoloTalk Hair", again.subject)
     assert hair.users_collection == (locks,)
     assert _kinds() == counts
     without = _build()
     assert not _hair_objects()
     assert not locks.objects
-    assert [c.name for c in bpy.data.objects[without.head].users_collection] == ["HoloTalk"]
+    assert [c.name for c in bpy.data.objects[without.subject].users_collection] == ["HoloTalk"]
     bpy.data.collections.remove(locks)
     assert _kinds() == bald
 
@@ -447,7 +450,7 @@ def test_the_users_hair_in_another_collection_leaves_the_picture_with_its_head()
     hologram = _build(head=stand_in_with_hair())
     locks = bpy.data.collections.new("Locks")
     bpy.data.collections["HoloTalk"].children.link(locks)
-    hair, anna = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.head]
+    hair, anna = bpy.data.objects["HoloTalk Hair"], bpy.data.objects[hologram.subject]
     _move(hair, locks)
     wig = hair.copy()
     wig.name = "Wig"
@@ -458,12 +461,12 @@ def test_the_users_hair_in_another_collection_leaves_the_picture_with_its_head()
         assert (hair.name, hair.parent, wig.name, wig.parent) == ("Anna Hair", anna, "Wig", anna)
         for obj in (anna, hair, wig):
             assert [c.name for c in obj.users_collection] == ["Kept heads"]
-        assert find_hair(bpy.data.objects[again.head]).name == "HoloTalk Hair"
+        assert find_hair(bpy.data.objects[again.subject]).name == "HoloTalk Hair"
         assert len(_hair_objects()) == 3
 
 
 def test_hair_that_hangs_on_something_on_the_head_is_the_heads():
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     hair = find_hair(head)
     before = read_head(head).hair.vertices
     handle = bpy.data.objects.new("My handle", None)
@@ -478,7 +481,7 @@ def test_hair_that_hangs_on_something_on_the_head_is_the_heads():
 
 
 def test_hair_that_is_in_no_collection_any_more_is_gone():
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     bpy.data.collections["HoloTalk"].objects.unlink(find_hair(head))
     assert find_hair(head) is None
     _build(head=stand_in_with_hair())
@@ -505,7 +508,7 @@ def test_hair_that_the_user_hid_stays_hidden_on_the_next_head(hidden):
     assert hat.parent == hair
     assert _kinds() == counts
     in_picture = "hide_render" not in hidden
-    assert (read_head(bpy.data.objects[again.head]).hair is not None) == in_picture
+    assert (read_head(bpy.data.objects[again.subject]).hair is not None) == in_picture
     assert _lens() == pytest.approx(lens if in_picture else bald, rel=1e-6)
 
 
@@ -513,7 +516,7 @@ def test_hair_in_a_collection_that_the_user_hid_is_out_of_the_picture():
     _build()
     bald = _lens()
     hologram = _build(head=stand_in_with_hair(0.06))
-    head, hair, lens = bpy.data.objects[hologram.head], bpy.data.objects["HoloTalk Hair"], _lens()
+    head, hair, lens = bpy.data.objects[hologram.subject], bpy.data.objects["HoloTalk Hair"], _lens()
     locks = bpy.data.collections.new("Locks")
     bpy.data.collections["HoloTalk"].children.link(locks)
     _move(hair, locks)
@@ -522,7 +525,7 @@ def test_hair_in_a_collection_that_the_user_hid_is_out_of_the_picture():
     assert read_head(head).hair is None
     _update()
     assert _lens() == pytest.approx(bald, rel=1e-6)
-    head = bpy.data.objects[_build(head=stand_in_with_hair(0.06)).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair(0.06)).subject]
     assert find_hair(head) is None
     assert _lens() == pytest.approx(bald, rel=1e-6)
     locks.hide_render = False
@@ -547,9 +550,9 @@ def test_hair_that_the_user_hid_in_one_view_stays_hidden_there():
 def test_hair_hidden_on_a_head_that_the_user_renamed_is_shown_on_the_next_one():
     hologram = _build(head=stand_in_with_hair())
     bpy.data.objects["HoloTalk Hair"].hide_render = True
-    bpy.data.objects[hologram.head].name = "Anna"
+    bpy.data.objects[hologram.subject].name = "Anna"
     again = _build(head=stand_in_with_hair())
-    assert find_hair(bpy.data.objects[again.head]).name == "HoloTalk Hair"
+    assert find_hair(bpy.data.objects[again.subject]).name == "HoloTalk Hair"
     assert bpy.data.objects["Anna Hair"].hide_render
 
 
@@ -569,12 +572,12 @@ def test_faces_of_many_corners_are_framed_and_refused_where_quads_are_needed(whi
     _update()
     assert _lens() == pytest.approx(lens, rel=1e-6)
     with pytest.raises(OptionError, match="more than four corners"):
-        read_head(bpy.data.objects[hologram.head])
+        read_head(bpy.data.objects[hologram.subject])
 
 
 @pytest.mark.parametrize("remove", [True, False])
 def test_names_do_without_material_slots_that_the_user_removed(remove):
-    head = bpy.data.objects[_build(head=stand_in_with_hair()).head]
+    head = bpy.data.objects[_build(head=stand_in_with_hair()).subject]
     hair = find_hair(head)
     for obj in (hair, head):
         obj.name += ".001"

@@ -9,6 +9,7 @@ from faces import case_path, photo_path
 
 from holotalk_addon import assets, pipeline
 from holotalk_addon.face import photo_from_pixels, read_photo
+from holotalk_addon.report import report
 
 UNLIKE = "does not look like the photo"
 
@@ -32,7 +33,7 @@ def test_a_good_head_passes(demo_person):
 
 
 def test_the_report_has_the_figures(demo_person):
-    figures = pipeline.report(demo_person, pipeline.Stages())["check"]
+    figures = report(demo_person, pipeline.Stages())["check"]
     assert figures == {
         "distance": round(demo_person.check.distance, 3),
         "seen": round(demo_person.check.seen, 3),
@@ -65,7 +66,8 @@ def test_landmarks_beside_the_face_are_told(tools, monkeypatch, away):
     find = pipeline.take_face
 
     def beside(*arguments, **options):
-        photo, _, face = find(*arguments, **options)
+        taken = find(*arguments, **options)
+        face = taken.face
         shift = np.multiply(away, face.box[3])
         moved = replace(
             face,
@@ -74,7 +76,7 @@ def test_landmarks_beside_the_face_are_told(tools, monkeypatch, away):
             iris=face.iris + shift,
             eye_contour=face.eye_contour + shift,
         )
-        return photo, (moved,), moved
+        return replace(taken, faces=(moved,), face=moved)
 
     monkeypatch.setattr(pipeline, "take_face", beside)
     assert told(head_of(read_photo(assets.demo_portrait()), tools))

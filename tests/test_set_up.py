@@ -37,7 +37,8 @@ def test_other_pythons_are_refused_with_a_way_out(set_up, version):
 
 
 @pytest.mark.parametrize("version", [(3, 11, 2), (3, 13, 0)])
-def test_supported_pythons_pass(set_up, version):
+def test_supported_pythons_are_not_refused(set_up, version):
+    """With the error that others get."""
     set_up.check_python(version, "/usr/bin/python3")
 
 
@@ -183,8 +184,8 @@ class Steps:
         self.ran, self.fails, self.module = [], None, module
         (root / "holotalk_addon").mkdir(parents=True)
         (root / "pyproject.toml").write_text("[project]\n")
-        (root / "holotalk_addon" / "assets.py").write_text("# pins\n")
-        self.assets = root / "holotalk_addon" / "assets.py"
+        (root / "holotalk_addon" / "pins.py").write_text("# pins\n")
+        self.pins = root / "holotalk_addon" / "pins.py"
         monkeypatch.setattr(module, "ROOT", root)
         for name in ("check_python", "ensure_system"):
             monkeypatch.setattr(module, name, lambda *_args: None)
@@ -246,7 +247,7 @@ def test_lost_data_and_new_pins_are_fetched(steps):
     assert steps() == (0, ["assets", "compile_model"])
     steps.complete = True
     assert steps() == (0, ["compile_model"])
-    steps.assets.write_text("# other pins\n")
+    steps.pins.write_text("# other pins\n")
     assert steps() == (0, ["assets", "compile_model"])
 
 

@@ -25,7 +25,7 @@ def load(name):
     return module
 
 
-def test_stacks_are_made_once_and_anew_when_their_shard_is(tools, tmp_path):
+def test_stacks_are_made_once_and_anew_when_their_shard_or_the_code_is(tools, tmp_path):
     data, output = tmp_path / "people", tmp_path / "stacks"
 
     def make():
@@ -45,6 +45,13 @@ def test_stacks_are_made_once_and_anew_when_their_shard_is(tools, tmp_path):
     assert "1 of 1 shards: 2 people" in make()
     assert not first.exists()
     assert list(stack_data.read_stacks(output).person) == [0, 1]
+    (second,) = output.iterdir()
+    shard, people, _ = second.stem.rsplit("_", 2)
+    second.rename(output / f"{shard}_{people}_0123456789ab.npz")  # as other code would have named its own
+    said = make()
+    assert "1 shards are of other people or other code: made anew" in said
+    assert "1 of 1 shards: 2 people" in said
+    assert list(output.iterdir()) == [second]
 
 
 def test_data_that_is_no_use_for_stacks_is_told(tools, tmp_path, capsys):

@@ -16,6 +16,7 @@ from holotalk_addon.hologram.layout import pyramid_dimensions, pyramid_layout
 from holotalk_addon.hologram.motion import loop_motion
 from holotalk_addon.hologram.solid import metres_per_pixel, mirror_corners, screen_corners
 from holotalk_addon.scene import compat
+from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import build_hologram, find_hologram, new_file
 from holotalk_addon.scene.own import own_kinds, role_of
 from holotalk_addon.scene.pyramid_materials import REFLECTED
@@ -171,7 +172,7 @@ def test_a_video_plays_in_step_and_in_the_loop(tmp_path):
 def test_building_again_changes_it_in_place(picture, tmp_path):
     user = bpy.data.objects.new("Mine", None)
     bpy.context.scene.collection.objects.link(user)
-    hologram = build_hologram(stand_in_head(), pyramid_layout(320), loop_motion("still", 1, 4))
+    hologram = build_hologram(HeadSubject(stand_in_head()), pyramid_layout(320), loop_motion("still", 1, 4))
     scene = build_virtual_pyramid(pyramid_layout(320), picture)
     scene.render.resolution_percentage = 50
     camera = part(scene, "camera")

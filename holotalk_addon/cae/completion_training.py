@@ -11,6 +11,7 @@ Each time a person is shown, they and the truth are in other colours, by a camer
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from ..learning.engine import Samples, Task
+from ..learning.run_record import arrays_digest
 from .stack_data import NOT_JUDGED, SEEN, UNSEEN, StackArrays
 from .stacks import CHANNELS, DARKEST, SIDE_YAWS, STACK_SIZE, Sides, facing_left
 
@@ -92,27 +94,27 @@ class SideLoss(keras.losses.Loss):
     def __init__(self, ssim: float = SSIM_COUNTS, edges: float = EDGES_COUNT, **kwargs: Any) -> None:
         """Args: ssim, edges: shares of the two beside the mean absolute difference."""
         super().__init__(**kwargs)
-        self._ssim, self._edges = ssim, edges
+        self.ssim, self.edges = ssim, edges
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One number."""
         truth, weight = y_true[..., :3], y_true[..., 3:]
         total = ops.sum(weight) + 1.0
         loss = ops.sum(ops.abs(truth - y_pred) * weight) / (3.0 * total)
-        if self._edges:
+        if self.edges:
             for axis in (1, 2):
                 difference = _steps(truth, axis) - _steps(y_pred, axis)
                 both = ops.minimum(_first(weight, axis), _last(weight, axis))
-                loss += self._edges * ops.sum(ops.abs(difference) * both) / (3.0 * total)
-        if self._ssim:
+                loss += self.edges * ops.sum(ops.abs(difference) * both) / (3.0 * total)
+        if self.ssim:
             counts = windows(weight)
             unlike = 1.0 - structure(truth, y_pred)
-            loss += self._ssim * ops.sum(unlike * counts) / (3.0 * (ops.sum(counts) + 1.0))
+            loss += self.ssim * ops.sum(unlike * counts) / (3.0 * (ops.sum(counts) + 1.0))
         return loss
 
     def get_config(self) -> dict[str, Any]:
         """As Keras saves it."""
-        return {**super().get_config(), "ssim": self._ssim, "edges": self._edges}
+        return {**super().get_config(), "ssim": self.ssim, "edges": self.edges}
 
 
 def _first(picture: Any, axis: int) -> Any:
@@ -202,12 +204,22 @@ def completion_task(training: StackArrays, held_out: StackArrays, without: Colle
         held_out: other people, on whom every epoch is judged.
         without: any of :data:`.stacks.WITHOUT`.
     """
-    filled = "filling" not in without
+    filled, structured = "filling" not in without, "structure" not in without
+    loss = SideLoss() if structured else SideLoss(0.0, 0.0)
     judged_by = samples_of(held_out, filled)
     return Task(
         name=f"cae without {' and '.join(sorted(without))}" if without else "cae",
+        settings={
+            "filters": list(LEVELS),
+            "largest gain": MOST_GAIN,
+            "share of structure in the loss": loss.ssim,
+            "share of edges": loss.edges,
+            "share of what was seen": SEEN_COUNTS,
+            "share of the ground": GROUND_COUNTS,
+            "colours vary by": [_TINT, _LIGHT, _TONE],
+        },
         network=partial(completion_network, restrained="restraint" not in without),
-        loss=SideLoss(0.0, 0.0) if "structure" in without else SideLoss(),
+        loss=loss,
         metrics=(UnseenError, UnseenStructure),
         training=samples_of(training, filled),
         held_out=judged_by,
@@ -235,7 +247,8 @@ def samples_of(stacks: StackArrays, filled: bool = True) -> Samples:
             stack[turned], target[turned] = stack[turned][:, :, ::-1], target[turned][:, :, ::-1]
         return stack, target
 
-    return Samples(np.repeat(stacks.person, sides), make)
+    content = arrays_digest(getattr(stacks, each.name) for each in fields(stacks))
+    return Samples(np.repeat(stacks.person, sides), make, content)
 
 
 def _toning(rng: np.random.Generator | None) -> NDArray[np.uint8]:

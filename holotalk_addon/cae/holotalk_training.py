@@ -17,6 +17,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from ..learning.engine import Samples, Task
+from ..learning.run_record import arrays_digest
 from ..learning.shards import SNAPSHOT_SIDE
 from .snapshots import Snapshots, stacked
 
@@ -71,6 +72,7 @@ def holotalk_task(
 
     return Task(
         name="holotalk",
+        settings={"filters": [*ENCODER, *DECODER], "code": CODE},
         network=holotalk_autoencoder,
         loss="binary_crossentropy",
         metrics=(partial(keras.metrics.MeanAbsoluteError, name="l1"),),
@@ -89,7 +91,8 @@ def _samples(snapshots: Snapshots) -> Samples:
             pictures[mirrored] = pictures[mirrored][:, :, ::-1]
         return pictures, pictures
 
-    return Samples(snapshots.person, make)
+    content = arrays_digest((snapshots.person, snapshots.yaw, snapshots.front, snapshots.side))
+    return Samples(snapshots.person, make, content)
 
 
 def transfer_error(network: keras.Model, samples: Snapshots, templates: NDArray[np.uint8]) -> float:

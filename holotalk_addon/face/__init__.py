@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .descriptor import FaceDescriptor, descriptor_distance
-    from .find import Face, find_faces, pick_face
+    from .find import Face, find_faces, follow_face, pick_face
     from .landmarks68 import landmarks68_from_mesh
     from .levelling import Levelled, levelled
     from .mask import person_mask
@@ -41,6 +41,7 @@ __all__ = [
     "angles_from_rotation",
     "descriptor_distance",
     "find_faces",
+    "follow_face",
     "landmarks68_from_mesh",
     "levelled",
     "mesh_on_crop",
@@ -64,6 +65,7 @@ _HOMES = {
     "angles_from_rotation": "pose",
     "descriptor_distance": "descriptor",
     "find_faces": "find",
+    "follow_face": "find",
     "landmarks68_from_mesh": "landmarks68",
     "levelled": "levelling",
     "mesh_on_crop": "mesh",

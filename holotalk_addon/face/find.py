@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import FaceError
 from ..progress import Progress, silent
-from .detection import Detection, detect
+from .detection import Detection, detect, detect_again
 from .landmarks68 import landmarks68
 from .models import FaceModels
 from .photo import Photo
@@ -71,6 +71,14 @@ def find_faces(photo: Photo, models: FaceModels, progress: Progress = silent) ->
         progress(0.8 + 0.2 * (index + 1) / len(detections))
     progress(1.0)
     return faces
+
+
+def follow_face(photo: Photo, models: FaceModels, last: Face) -> Face | None:
+    """The face that was ``last`` in the frame before, found again where it was, without a search: many times
+    as fast as :func:`find_faces`. None where it is lost: it has gone, or moved by more than half its width.
+    """
+    detection = detect_again(photo.pixels, models, last.mesh)
+    return None if detection is None else _measure(photo, models, detection, ())
 
 
 def pick_face(faces: Sequence[Face], number: int = 1) -> Face:

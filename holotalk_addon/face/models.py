@@ -15,16 +15,6 @@ from ..errors import AssetError, LeftOutError
 from .descriptor import FaceDescriptor
 from .networks import MEND, Network
 
-ASSETS = (
-    "face_landmark",
-    "face_detection_short_range",
-    "face_detection_full_range",
-    "iris_landmark",
-    "shape_predictor_68",
-    "face_descriptor",
-)
-"""Keys under which :meth:`FaceModels.load` asks for files."""
-
 
 @dataclass(frozen=True)
 class FaceModels:
@@ -61,8 +51,8 @@ class FaceModels:
         canonical_mesh: NDArray[np.floating[Any]] | None = None,
         threads: int | None = None,
     ) -> FaceModels:
-        """Load all. ``find`` takes a key of :data:`ASSETS` and returns that file's path; for the 68-point
-        model alone it may raise :class:`~holotalk_addon.errors.LeftOutError`, see ``shape68``.
+        """Load all. ``find`` takes a key of :data:`..networks.NETWORKS` and returns that file's path; for the
+        68-point model alone it may raise :class:`~holotalk_addon.errors.LeftOutError`, see ``shape68``.
 
         Raises :class:`~holotalk_addon.errors.AssetError` where a file is missing or damaged.
         """

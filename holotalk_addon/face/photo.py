@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,13 +28,8 @@ from .exif import (
     positive_number,
     read_exif,
 )
+from .pictures import FORMATS_FOR_USERS, check_file, open_picture
 from .tiff import tiff_pages
-
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
-"""Pillow's names of the formats that are read. A closed list: Pillow's others include EPS, which
-would run Ghostscript on a stranger's file."""
-
-FORMATS_FOR_USERS = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and PPM work"
 
 SMALLEST_SIDE = 32
 """Pixels. A face needs 24 px; with less than this around it no detector has anything to go by."""
@@ -139,44 +132,42 @@ def read_photo(path: str | Path, max_side: int = 4096) -> Photo:
     Raises :class:`~holotalk_addon.errors.PhotoError` where there is no readable picture.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     warnings: list[str] = []
     pages = tiff_pages(path)
     page = max(range(len(pages)), key=lambda n: pages[n][0] * pages[n][1], default=0)
     if page:
         warnings.append(f"The file has {len(pages)} pages: number {page + 1}, the largest, is used.")
-    with _bomb_limit_lifted():
-        try:
-            with Image.open(path, formats=_known_formats()) as image:
-                colour: Image.Image | NDArray[np.uint8]
-                alpha: NDArray[np.uint8] | None = None
-                _turn_to_page(image, page)
-                size_in_file = (int(image.size[0]), int(image.size[1]))
-                _check_size(path, size_in_file, _bytes_per_pixel(image))
-                # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
-                image.draft(image.mode, (max_side, max_side))
-                image.load()
-                # Not before: PNG may hold it at the end, and Pillow turns TIFFs itself while it loads.
-                exif = read_exif(image, warnings)
-                profile = image.info.get("icc_profile")
-                colour, alpha = _decode_with_pillow(image, max_side)
-        except UnidentifiedImageError as error:
-            # Pillow does not know TIFFs of three times 16 bits; OpenCV does.
-            if not pages:
-                raise PhotoError(_not_a_picture(path)) from error
-            colour = _decode_with_cv2(path, page, max_side)
-            alpha = None
-            size_in_file, exif, profile = pages[page], {}, None
-        except PhotoError:
-            raise
-        except MemoryError as error:
-            raise PhotoError(
-                f"{path} is too large for this computer's memory. Make it smaller (8000 pixels are plenty)."
-            ) from error
-        except DECODING_ERRORS as error:
-            raise PhotoError(
-                f"{path} is damaged or only half there. Copy or export the picture again."
-            ) from error
+    try:
+        with open_picture(path, page) as image:
+            colour: Image.Image | NDArray[np.uint8]
+            alpha: NDArray[np.uint8] | None = None
+            size_in_file = (int(image.size[0]), int(image.size[1]))
+            _check_size(path, size_in_file, _bytes_per_pixel(image))
+            # A JPEG decodes straight to 1/2, 1/4 or 1/8, the smallest not below what is asked for.
+            image.draft(image.mode, (max_side, max_side))
+            image.load()
+            # Not before: PNG may hold it at the end, and Pillow turns TIFFs itself while it loads.
+            exif = read_exif(image, warnings)
+            profile = image.info.get("icc_profile")
+            colour, alpha = _decode_with_pillow(image, max_side)
+    except UnidentifiedImageError as error:
+        # Pillow does not know TIFFs of three times 16 bits; OpenCV does.
+        if not pages:
+            raise PhotoError(_not_a_picture(path)) from error
+        colour = _decode_with_cv2(path, page, max_side)
+        alpha = None
+        size_in_file, exif, profile = pages[page], {}, None
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoError(
+            f"{path} is too large for this computer's memory. Make it smaller (8000 pixels are plenty)."
+        ) from error
+    except DECODING_ERRORS as error:
+        raise PhotoError(
+            f"{path} is damaged or only half there. Copy or export the picture again."
+        ) from error
     pixels = _to_srgb(colour, profile, warnings)
     orientation = exif.get(ORIENTATION, 1)
     pixels = _upright(pixels, orientation)
@@ -221,24 +212,6 @@ def with_believable_focal(photo: Photo, pupils: NDArray[np.float64], yaw: float)
     )
 
 
-def _check_file(path: Path) -> None:
-    try:
-        if path.is_dir():
-            raise PhotoError(f"{path} is a folder. Give the picture file itself.")
-        if not path.exists():
-            raise PhotoError(f"There is no file {path}. Check the name and the folder.")
-        if not path.is_file():
-            raise PhotoError(f"{path} is not an ordinary file. Give a picture file.")
-        if path.stat().st_size == 0:
-            raise PhotoError(f"{path} is empty (zero bytes). Copy or export the picture again.")
-        with path.open("rb") as file:
-            head = file.read(16)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise PhotoError(f"{path} cannot be opened ({_one_line(error)}).") from error
-    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-        raise PhotoError(f"{path} is a HEIC picture, which cannot be read here. Convert it to JPEG first.")
-
-
 def _bytes_per_pixel(image: Image.Image) -> float:
     if image.format in ("JPEG", "MPO"):
         return _BYTES_PER_PIXEL_JPEG["progressive" in image.info]
@@ -260,31 +233,8 @@ def _check_size(path: Path, size: tuple[int, int], bytes_per_pixel: float) -> No
         )
 
 
-@contextmanager
-def _bomb_limit_lifted() -> Iterator[None]:
-    """Pillow refuses pictures of 179 megapixels and warns from 89; the limits above replace that, and
-    they guard memory, not a number of pixels. The program's own setting comes back afterwards.
-    """
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _known_formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
-
-
 def _not_a_picture(path: Path) -> str:
     return f"{path} is not a picture that can be read ({FORMATS_FOR_USERS})."
-
-
-def _one_line(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:120]
 
 
 def _fitting(width: int, height: int, max_side: int) -> tuple[int, int]:
@@ -362,14 +312,6 @@ def _decode_with_cv2(path: Path, page: int, max_side: int) -> NDArray[np.uint8]:
     if size != (decoded.shape[1], decoded.shape[0]):
         decoded = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def _turn_to_page(image: Image.Image, page: int) -> None:
-    if page:
-        try:
-            image.seek(page)
-        except SyntaxError as error:  # a kind of pixels that Pillow does not know
-            raise UnidentifiedImageError(str(error)) from error
 
 
 def _to_srgb(

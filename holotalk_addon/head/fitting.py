@@ -51,6 +51,7 @@ _CLOSE_PRIOR = 50.0
 _CLOSE_EACH = 0.3
 _CLOSE_ROTATION_SIGMA = np.radians(0.5)
 _CLOSE_EXPRESSION = 250.0  # per squared strength
+_KNOWN = 1e9  # weight of an identity that is known: nothing moves it
 
 _INNER_LIPS = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
@@ -103,6 +104,7 @@ def fit_head(
     mesh468: NDArray[np.floating],
     iris_centres: NDArray[np.floating] | None,
     rotation: NDArray[np.floating],
+    known: HeadFit | None = None,
 ) -> HeadFit:
     """Fit the model to one face.
 
@@ -112,11 +114,14 @@ def fit_head(
         mesh468: (468, 3) pixels; z is not used.
         iris_centres: (2, 2) pixels, first the person's right eye; None where unknown.
         rotation: (3, 3) first estimate, head axes to camera axes (from the points in 3D).
+        known: a fit of the same person, from another picture: its identity is held to the last digit, and so
+            are its vertices; pose and expression alone are looked for.
 
     Returns:
         The :class:`HeadFit`.
     """
-    solver = _Solver(model, camera, np.asarray(mesh468, dtype=np.float64)[:, :2], iris_centres, rotation)
+    points = np.asarray(mesh468, dtype=np.float64)[:, :2]
+    solver = _Solver(model, camera, points, iris_centres, rotation, known)
     solver.run()
     return solver.result()
 
@@ -164,8 +169,9 @@ class _Solver:
         points: NDArray[np.float64],
         iris: NDArray[np.floating] | None,
         rotation: NDArray[np.floating],
+        known: HeadFit | None,
     ) -> None:
-        self.model, self.camera = model, camera
+        self.model, self.camera, self.known = model, camera, known
         self.points = points if iris is None else np.concatenate([points, np.asarray(iris, dtype=np.float64)])
         self.first_rotation = np.asarray(rotation, dtype=np.float64)
         self.turn = float(np.degrees(np.arccos(np.clip(self.first_rotation[2, 2], -1.0, 1.0))))
@@ -188,7 +194,7 @@ class _Solver:
         self.opposed = opposed_expressions(model)
         self.noise_columns = self.noise_basis.transpose(1, 2, 0)
         self.noise = np.zeros(len(modes))
-        self.identity = np.zeros(len(self.identity_basis))
+        self.identity = np.zeros(len(self.identity_basis)) if known is None else known.identity.copy()
         self.expression = np.zeros(len(self.expression_basis))
         self.expected_rotation, self.rotation_sigma = self.first_rotation, ROTATION_SIGMA
         self.rotation = self.first_rotation.copy()
@@ -223,14 +229,14 @@ class _Solver:
     def run(self) -> None:
         """First what is most probable given how the network errs; then, held close to that, the points."""
         k, m, n = len(self.identity), len(self.expression), len(self.noise)
-        hold = 1.0 + (max(0.0, self.turn - _HOLD_FROM) / 20.0) ** 2
+        hold = 1.0 + (max(0.0, self.turn - _HOLD_FROM) / 20.0) ** 2 if self.known is None else _KNOWN
         gaze = _is_gaze(self.model)
         turned_eyes = np.where(gaze, _GAZE_PRIOR, 0.0)
         rarity = np.where(gaze, 0.0, 1.0 / np.maximum(self.model.expression_mean, _RAREST_MEAN))
         form = np.diag(np.concatenate([np.zeros(6), np.full(k, hold), turned_eyes, np.ones(n)]))
         slope = np.concatenate([np.zeros(6 + k), rarity, np.zeros(n)])
         close_sigma, self.sigma = self.sigma, FIRST_SIGMA * self.sigma
-        likely = _Prior(form, np.zeros(len(form)), slope)
+        likely = _Prior(form, self._unknowns(), slope)
         for _ in range(_ITERATIONS):
             self._step(likely)
         self.sigma = close_sigma
@@ -280,7 +286,8 @@ class _Solver:
         step = self._solve_bounded(H, g, 6 + k)
         self.rotation = _rotation_of(step[:3]) @ self.rotation
         self.translation = self.translation + step[3:6]
-        self.identity = self.identity + step[6 : 6 + k]
+        if self.known is None:
+            self.identity = self.identity + step[6 : 6 + k]
         self.expression = np.clip(self.expression + step[6 + k : 6 + k + m], 0.0, 1.0)
         self.noise = self.noise + step[6 + k + m :]
 
@@ -329,8 +336,11 @@ class _Solver:
         """The finished fit, with the residual on the vertices."""
         at = self._shape() @ self.rotation.T + self.translation
         miss = self.points - self.camera.project(at)
-        vertices = self.model.vertices(self.identity)
-        moved = vertices + self._residual(miss[:468], at[:468], vertices)
+        if self.known is None:
+            vertices = self.model.vertices(self.identity)
+            moved = vertices + self._residual(miss[:468], at[:468], vertices)
+        else:
+            moved = self.known.vertices
         after = self.model.landmarks(
             moved + np.tensordot(self.expression, self.model.expression_basis, axes=1)
         )

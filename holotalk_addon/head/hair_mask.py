@@ -31,6 +31,7 @@ _RING = 600  # and pixels from which on it is hair about a bald crown: two such 
 _SEAM = 2  # pixels at the border of hands, of mixed colours
 _DARKER, _LIKE = 2.0, 2.5  # standard deviations of the skin's colours: dark hair, and what is like skin
 _FINGER = 7  # pixels of a finger's width
+_HAND, _HAND_REACH = 0.3, 60.0  # share of cover that tells of a hand; pixels from it to its fingers
 _SCRAP = 20  # pixels on the scalp by which hair hangs on to it at least
 
 Picture = NDArray[np.float32]
@@ -113,7 +114,8 @@ def hair_mask(given: CompletionInput) -> HairMask:
     hair &= ~hidden
     fingers = _fingers(rgb, (told("skin") > 0.9) & (scalp.reshape(SIDE, SIDE) < 0.05), hair)
     hair &= ~fingers
-    hidden |= fingers
+    # Of hands that the network sees nearby; else it is the forehead, which ends higher than the network says.
+    hidden |= _near(fingers, (told("cover") > _HAND) & inside)
     head = (drawn.triangle >= 0).astype(np.uint8)
     close = cv2.dilate(head, np.ones((3, 3)), iterations=max(1, round(_BESIDE_M * scale * metre))) > 0
     beside = (hair & ~close).sum()
@@ -161,6 +163,15 @@ def _fingers(
     like = hair & (off[..., 0] > -1.0) & (np.abs(off[..., 1:]) < _LIKE).all(axis=-1)
     wide = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_FINGER, _FINGER)))
     return np.asarray(cv2.dilate(wide, np.ones((3, 3)), iterations=_SEAM) > 0)
+
+
+def _near(pieces: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(SIDE, SIDE) those of the connected pieces that come near the others."""
+    if not others.any():
+        return np.zeros_like(pieces)
+    _, piece = cv2.connectedComponents(pieces.astype(np.uint8))
+    away = cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(pieces & np.isin(piece, np.unique(piece[pieces & (away < _HAND_REACH)])))
 
 
 def _attached(

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head.head import Head
 from .layout import PyramidLayout
 
 CAMERA_DISTANCE = 2.4
@@ -69,26 +68,6 @@ def slopes_at(points: NDArray[np.floating[Any]], yaw: float, distance: float) ->
     turned_x = np.cos(angle) * x + np.sin(angle) * z
     depth = distance - (np.cos(angle) * z - np.sin(angle) * x)
     return np.stack([turned_x / depth, y / depth], axis=1)
-
-
-def lit_points(head: Head) -> NDArray[np.float32]:
-    """(N, 3) the posed vertices that can be seen, hair included: all corners of polygons that the fade leaves
-    lit.
-    """
-    points = _lit(head.posed_vertices(), head.polygons, head.fade)
-    if head.hair is None:
-        return points
-    hair = _lit(head.hair.vertices, head.hair.polygons, head.hair.fade)
-    return np.concatenate([points, hair])
-
-
-def _lit(
-    points: NDArray[np.float32], polygons: NDArray[np.int32], fade: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    lit = (fade[np.maximum(polygons, 0)] > 0) & (polygons >= 0)
-    used = np.unique(polygons[lit.any(axis=1)])
-    seen: NDArray[np.float32] = points[used[used >= 0]]
-    return seen
 
 
 def frame_panel(

@@ -5,25 +5,33 @@ A run is a folder. After each epoch it holds all that is needed to go on as if n
 ``state.json`` (written last) names the checkpoint with the optimizer's state; ``best.weights.h5`` has the
 weights that did best on held-out people; ``sheets/`` has a picture an epoch, ``logs/`` the curves. The order
 of samples, and how each is varied, follow from the seed and the epoch's number alone.
+
+``begun_with.json`` says what decides the result: the task with its settings, the options, the digests of the
+samples. A run is gone on with by the same alone; runs of versions that wrote no such file are not gone on
+with. More epochs and more patience may be given: they say when to end, not what is learnt (but where the
+learning rate falls along a cosine, over all epochs). So may workers, who change nothing, and Keras's backend,
+which changes last digits: a run can be trained on one and converted on another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import OptionError
 from ..outputs import make_folder, replacing, write_text
+from .run_record import arrays_digest, begin_record, check_record
 
 BEST = "best.weights.h5"
 _STATE = "state.json"
@@ -34,12 +42,13 @@ class TrainingOptions:
     """How to train; the defaults are those of HOLOTALK's published weights."""
 
     epochs: int = 60
-    """At most so many."""
+    """At most so many; a run that has ended goes on where more are asked for."""
     batch: int = 32
     learning_rate: float = 1e-3
     """Of Adam; halved whenever the held-out loss has not fallen for two epochs."""
     patience: int = 6
-    """Stop after so many epochs in which the held-out loss has not fallen."""
+    """Stop after so many epochs in which the held-out loss has not fallen; a run that has stopped goes on
+    where more are asked for."""
     steps: int | None = None
     """Steps an epoch; None: once through the data."""
     seed: int = 0
@@ -76,6 +85,8 @@ class Samples:
     """(N,) whom each of them shows."""
     make: Callable[[NDArray[np.intp], np.random.Generator | None], tuple[Any, Any]]
     """Input and target of (n,) samples: varied by the generator (mirrored, say); None: as they are."""
+    digest: str
+    """Of all that they are made of, as :func:`.run_record.arrays_digest` gives it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,9 @@ class Task:
 
     name: str
     """A run is gone on with by a task of the same name only."""
+    settings: Mapping[str, Any]
+    """What decides the result beside options and samples, as plain values by a name for users: filters of the
+    network, what counts in the loss. A run is gone on with by the same only."""
     network: Callable[[], keras.Model]
     """Makes it, freshly initialised."""
     loss: Any
@@ -120,7 +134,7 @@ def train(
 
     Raises:
         OptionError: nobody to learn from or to judge by, or the same people in both; the folder holds a run
-            of another task.
+            of another task, one that was begun with other options or data, or one that does not say so.
         OutputError: the folder cannot be written.
     """
     if not len(task.training.person) or not len(task.held_out.person):
@@ -134,14 +148,20 @@ def train(
         raise OptionError(
             f"{run} holds a training of {state.task}, this is {task.name}: choose another folder."
         )
-    if state.stopped or state.epoch >= options.epochs:
-        return state
     keras.utils.set_random_seed(options.seed)
+    network = task.network()
+    record = _record(task, network, options, start)
+    if state.epoch:
+        check_record(run, record)
+    else:  # nothing is lost where no epoch has ended
+        begin_record(run, record)
+    stopped = state.stopped and state.epoch - state.best_epoch >= options.patience
+    if stopped or state.epoch >= options.epochs:
+        return state
     if state.checkpoint:
         network = keras.models.load_model(run / state.checkpoint)
         say(f"going on after epoch {state.epoch}, best so far {state.best_loss:.4f}")
     else:
-        network = task.network()
         if start is not None:
             network.set_weights(start)
         network.compile(
@@ -150,7 +170,11 @@ def train(
             metrics=[metric() for metric in task.metrics],
         )
     keeper = _Keeper(run, state, options, task, say)
-    callbacks: list[keras.callbacks.Callback] = [keeper]
+    # First the rate, which puts itself into the figures of the epoch that the keeper notes.
+    callbacks: list[keras.callbacks.Callback] = [
+        keras.callbacks.LearningRateScheduler(partial(_rate, keeper, options)),
+        keeper,
+    ]
     if find_spec("tensorboard") and find_spec("tensorflow"):  # whose summaries Keras writes
         callbacks.append(keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False))
     network.fit(
@@ -163,6 +187,44 @@ def train(
         verbose=0,
     )
     return keeper.state
+
+
+def _record(
+    task: Task,
+    network: keras.Model,
+    options: TrainingOptions,
+    start: Sequence[NDArray[np.float32]] | None,
+) -> dict[str, Any]:
+    """What decides the result, by names that users know."""
+    shapes = [(type(layer).__name__, [tuple(w.shape) for w in layer.weights]) for layer in network.layers]
+    return {
+        "task": task.name,
+        **task.settings,
+        "loss": task.loss if isinstance(task.loss, str) else type(task.loss).__name__,
+        "parameters of the network": network.count_params(),
+        "layers of the network": hashlib.sha256(repr(shapes).encode()).hexdigest(),
+        "precision": keras.mixed_precision.dtype_policy().name,
+        "batch": options.batch,
+        "learning rate": options.learning_rate,
+        "cosine over epochs": options.epochs if options.cosine else None,
+        "steps": options.steps,
+        "seed": options.seed,
+        "weights to begin with": None if start is None else arrays_digest(start),
+        "samples to learn from": task.training.digest,
+        "samples held out": task.held_out.digest,
+    }
+
+
+def _rate(keeper: _Keeper, options: TrainingOptions, epoch: int, rate: float) -> float:
+    """The learning rate of an epoch, told as it begins, after ``epoch`` others; ``rate`` was the last one's.
+
+    Of the state that is on disk alone: a resumed run is told what an uninterrupted one is.
+    """
+    if options.cosine:
+        done = min(epoch / options.epochs, 0.97)
+        return float(0.5 * options.learning_rate * (1.0 + np.cos(np.pi * done)))
+    waited = epoch - keeper.state.best_epoch
+    return 0.5 * rate if waited and waited % 2 == 0 else rate
 
 
 def best_network(run: Path, network: keras.Model) -> keras.Model:
@@ -241,7 +303,15 @@ class Dealt(keras.utils.PyDataset):
 
 
 class _Keeper(keras.callbacks.Callback):
-    """After each epoch: judge, keep the best, draw the sheet, note where the run stands, stop or go on."""
+    """After each epoch: judge, keep the best, draw the sheet, note where the run stands, stop or go on.
+
+    Keras's own callbacks would do parts of it, but not after a resume. ``EarlyStopping`` and
+    ``ReduceLROnPlateau`` forget as training begins what was best and how long ago; ``BackupAndRestore`` keeps
+    weights and epoch, nothing of that either. ``CSVLogger`` appends a second row for an epoch that was ended
+    between its row and its checkpoint. ``ModelCheckpoint`` can be told the best so far, but writes over the
+    file that it keeps: ended then, neither the old nor the new one is left. Here one file, ``state.json``,
+    tells all of it, and is replaced in one step when what it tells of is complete.
+    """
 
     def __init__(
         self,
@@ -258,7 +328,6 @@ class _Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         network, state = self.model, self.state
         row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
-        row["learning_rate"] = float(ops.convert_to_numpy(network.optimizer.learning_rate))
         row |= self._task.judge(network)
         loss = row["val_loss"]
         better = loss < state.best_loss
@@ -268,13 +337,6 @@ class _Keeper(keras.callbacks.Callback):
             beside.replace(self._run / BEST)
         best_epoch = epoch + 1 if better else state.best_epoch
         waited = epoch + 1 - best_epoch
-        if self._options.cosine:
-            done = (epoch + 1) / self._options.epochs
-            network.optimizer.learning_rate.assign(
-                0.5 * self._options.learning_rate * (1.0 + np.cos(np.pi * min(done, 0.97)))
-            )
-        elif waited and waited % 2 == 0:
-            network.optimizer.learning_rate.assign(0.5 * row["learning_rate"])
         checkpoint = f"epoch_{epoch + 1:04d}.keras"  # network and optimizer
         with replacing(self._run / checkpoint) as beside:
             network.save(beside)

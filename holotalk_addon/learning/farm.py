@@ -13,6 +13,7 @@ workers with TLS, give a ``tls://`` address, and put certificates into Dask's co
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -104,10 +105,44 @@ _work: Work[Any] | None = None
 def _begin_worker(begin: Begin) -> None:
     """Called in a worker's process. Ctrl-C in a terminal reaches all processes of it, and ends this one at
     once and in silence: the one that was called tells the user.
+
+    Unless Ctrl-C means nothing to the one that was called, as where a script has sent it to the background:
+    its worker, too, goes on then.
     """
     global _work  # noqa: PLW0603
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see _ctrl_c_waits
     _work = begin()
+    atexit.register(_end_worker)  # after those of what has begun: it is called before them
+
+
+def _end_worker() -> None:
+    """Called as a worker's process ends, which it then does at once: the clean end of Blender 4.5's module
+    waits for a thread of its own, often forever, and whoever has called the worker would wait with it.
+    """
+    try:
+        if _work is not None:
+            _work.close()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C is answered after what happens here, and a process that is started here answers it once it asks
+    for it: until then it would answer with a traceback for the user. On Windows it does."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_worker(number: int) -> Any:
@@ -120,9 +155,11 @@ def _on_processes(begin: Begin, numbers: Sequence[int], workers: int) -> Results
     left = list(numbers)
     for _ in range(LOSSES):
         try:
-            for number, made in _pool(begin, list(left), workers):
-                left.remove(number)
-                yield number, made
+            # Closed here, not when it is thrown away: an exception in there, Ctrl-C's, would be lost then.
+            with contextlib.closing(_pool(begin, list(left), workers)) as results:
+                for number, made in results:
+                    left.remove(number)
+                    yield number, made
             return
         except BrokenProcessPool:
             continue
@@ -142,7 +179,9 @@ def _pool(begin: Begin, numbers: list[int], workers: int) -> Results:
     try:
         while True:
             while len(going) < AHEAD * workers and (number := next(waiting, None)) is not None:
-                going[executor.submit(_in_worker, number)] = number
+                with _ctrl_c_waits():  # a worker may be started here
+                    future = executor.submit(_in_worker, number)
+                going[future] = number
             if not going:
                 return
             for future in wait(going, return_when=FIRST_COMPLETED).done:

@@ -18,6 +18,7 @@ from ..errors import OptionError
 from ..face.parsing import CLASSES, SIDE
 from ..outputs import replacing
 from ..people.backdrop import BACKGROUNDS, draw_background
+from .run_record import arrays_digest
 from .shards import REGION_LABELS, TrainingData
 
 SKIN, HAIR, CLOTHES, COVER = (CLASSES.index(name) for name in ("skin", "hair", "clothes", "cover"))
@@ -60,6 +61,10 @@ class ParsingPeople:
             self.points[few],
             self.grounds,
         )
+
+    def digest(self) -> str:
+        """Of all of it, as :func:`.run_record.arrays_digest` gives it."""
+        return arrays_digest((self.person, *self.cut_out, *self.label, self.points, *self.grounds))
 
 
 def people_of(folders: Iterable[TrainingData], grounds: Sequence[Rgb]) -> ParsingPeople:

@@ -99,11 +99,12 @@ def parsing_task(people: ParsingPeople, held_out: ParsingPeople) -> Task:
 
     return Task(
         name="parsing",
+        settings={"filters": list(LEVELS), "shares of the classes in the loss": list(COUNTS)},
         network=network,
         loss=PixelLoss(),
         metrics=(),
-        training=Samples(people.person, make),
-        held_out=Samples(held_out.person, make),
+        training=Samples(people.person, make, people.digest()),
+        held_out=Samples(held_out.person, make, held_out.digest()),
         sheet=partial(_sheet, judged[:_SHEET_PEOPLE]),
         judge=lambda trained: {f"iou_{k}": v for k, v in judge(trained, judged).items()},
     )

@@ -18,6 +18,19 @@ def to_blender(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     return np.stack([p[..., 0], -p[..., 2], p[..., 1]], axis=-1)
 
 
+_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+def turn_to_blender(turn: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(..., 3, 3) a turn in head axes -> the same turn in Blender's."""
+    return np.asarray(_AXES @ turn @ _AXES.T, dtype=np.float64)
+
+
+def turn_from_blender(turn: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The inverse of :func:`turn_to_blender`."""
+    return np.asarray(_AXES.T @ turn @ _AXES, dtype=np.float64)
+
+
 def from_blender(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The inverse of :func:`to_blender`."""
     p = np.asarray(points, dtype=np.float32)

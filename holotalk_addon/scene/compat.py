@@ -98,6 +98,21 @@ def node_tree(owner: Any) -> Any:
     return owner.node_tree
 
 
+def fcurves(owner: Any) -> list[Any]:
+    """All F-curves that a data-block's own action moves it with."""
+    data = owner.animation_data
+    if data is None or data.action is None:
+        return []
+    return [
+        curve
+        for layer in data.action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if bag.slot_handle == data.action_slot_handle
+        for curve in bag.fcurves
+    ]
+
+
 def fcurve(owner: Any, data_path: str, index: int) -> Any:
     """The F-curve of an animated property, in the slot of the owner's own action."""
     action = owner.animation_data.action

@@ -29,6 +29,7 @@ from ..outputs import ExportOptions, beside_obj, replacing
 from .export_glb import glb
 from .export_stl import stl
 from .hair_object import SOFT_SLOT
+from .head_subject import HeadSubject
 from .hologram_scene import HologramScene, build_hologram
 from .materials import EXPORT_ROUGHNESS, LASHES
 from .quiet import quiet
@@ -75,7 +76,7 @@ def export_head(
     kind = path.suffix.lower()
     head = with_shape_names(head, options.shape_names)
     if kind == ".blend":
-        build_hologram(head, layout or pyramid_layout(), motion or loop_motion())
+        build_hologram(HeadSubject(head), layout or pyramid_layout(), motion or loop_motion())
         save_blend(path)
     elif kind == ".glb":
         _write(path, glb(head, eye_bones=options.eye_bones))

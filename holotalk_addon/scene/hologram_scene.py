@@ -11,32 +11,30 @@ import bpy
 import numpy as np
 
 from ..errors import MissingPartError, OptionError
-from ..head.head import Head
-from ..hologram.framing import frame_panel, lit_points
+from ..hologram.framing import frame_panel
 from ..hologram.layout import PyramidLayout, pyramid_layout
 from ..hologram.motion import FIRST_FRAME, LoopMotion
+from ..performance.performance import Performance
 from . import compat
-from .hair_object import hair_objects, hair_of, head_under
-from .head_object import make_head_object, read_head, use_plain_names
 from .own import (
     EMPTY_ROLE,
-    HEAD_ROLE,
     HOLOGRAM_ROLE,
     LOOK,
     TAG,
     find_by_role,
     hologram_collection,
-    hologram_head,
     hologram_scene,
     is_own,
     own_blocks,
     remove_empty,
     remove_object,
     remove_since,
-    role_of,
     tag,
 )
+from .performing import apply_performance, read_performance
 from .rig import RIG_NAME, aim_camera, make_camera, make_empty, make_turntable, set_motion
+from .subject import Subject, hologram_subject, is_subject, read_subject
+from .succession import Succession
 
 Sides = Literal["around", "front"]
 SIDES: tuple[Sides, ...] = ("around", "front")
@@ -45,7 +43,6 @@ ENGINES: tuple[Engine, ...] = ("auto", "workbench", "eevee", "cycles")
 
 COLLECTION_NAME = "HoloTalk"
 HOLOGRAM_NAME = "Hologram"
-KEPT_NAME = "Kept heads"
 STRIP_ROLE = "strip"
 EEVEE_SAMPLES = 4
 CYCLES_SAMPLES = 16
@@ -60,10 +57,10 @@ class HologramScene:
     sides: Sides
     engine: Engine
     collection: str
-    head: str
-    """The head object."""
+    subject: str
+    """The subject's first object: the head."""
     turntable: str
-    """The empty that carries the head and the loop's keyframes."""
+    """The empty that carries the subject and the loop's keyframes."""
     cameras: tuple[str, ...]
     """front, right, back, left; the sides ``front`` have one."""
     views: tuple[str, ...]
@@ -79,24 +76,26 @@ def new_file() -> None:
 
 
 def build_hologram(
-    head: Head,
+    subject: Subject,
     layout: PyramidLayout,
     motion: LoopMotion,
     sides: str = "around",
     engine: str = "auto",
+    performance: Performance | None = None,
 ) -> HologramScene:
     """Build the hologram into the open file; all else in it is left alone.
 
-    The head of a former hologram is replaced with its hair, its scenes, cameras and turntable are used again:
-    what a user has added to them stays. A former head or hair that the user renamed or copied is the user's:
-    it stays too, hidden, in a collection of the hologram's scene.
+    The subject of a former hologram is replaced, a head with its hair; its scenes, cameras and turntable are
+    used again: what a user has added to them stays. A former head or hair that the user renamed or copied is
+    the user's: it stays too, hidden, in a collection of the hologram's scene.
 
     Args:
-        head: The person.
+        subject: What turns.
         layout: Where the panels go.
         motion: The loop.
         sides: ``around``: each panel its own true side; ``front``: the front view on all four.
         engine: ``auto`` (EEVEE, unlit), ``workbench``, ``eevee`` or ``cycles``.
+        performance: What it does beside turning; its first moment falls on the loop's first frame.
 
     Raises:
         OptionError: Unknown sides or engine.
@@ -109,44 +108,25 @@ def build_hologram(
         collection = hologram_collection()
         if collection is None:
             collection = tag(bpy.data.collections.new(COLLECTION_NAME), "collection")
-        former = [obj for obj in collection.objects if role_of(obj) == HEAD_ROLE]
-        replaced, former_hair = _former_hair(former, collection)
-        head_object = make_head_object(head, collection)
-        hair = next(iter(hair_of(head_object)), None)
-        if hair is not None and replaced:  # before framing, which leaves out what is hidden from renders
-            _take_place(hair, replaced[0])
-        hologram = _arrange(head_object, collection, layout, motion, sides, engine)
+        former = [obj for obj in collection.objects if is_subject(obj)]
+        obj = subject.make(collection)
+        succession = Succession(obj, former, collection)
+        succession.take_place()  # before framing, which leaves out what is hidden from renders
+        if performance is not None:
+            apply_performance(obj, performance, motion.fps)
+        hologram = _arrange(obj, collection, layout, motion, sides, engine)
     except BaseException:
         remove_since(before)
         raise
-    scene = bpy.data.scenes[hologram.hologram]
-    for obj in replaced:
-        if hair is not None:
-            _replace_hair(obj, hair)
-        else:  # what hangs on the hair hangs on the head, which is not in the hair's collections
-            for place in obj.users_collection:
-                place.objects.unlink(obj)
-            obj.user_remap(head_object)
-            remove_object(obj)
-    for obj in former_hair:
-        if is_own(obj):  # it goes with a head of the user's
-            obj.name = f"{head_under(obj).name} Hair"
-        _set_aside(obj, scene)
-    for obj in former:
-        if is_own(obj):
-            _hand_over_keys(obj, head_object)
-            _replace(obj, head_object)
-        else:
-            _set_aside(obj, scene)
-    use_plain_names(head_object)
+    succession.replace_former(bpy.data.scenes[hologram.hologram])
     remove_empty()
-    return replace(hologram, head=head_object.name)
+    return replace(hologram, subject=obj.name)
 
 
 def update_hologram(
     hologram: HologramScene, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
 ) -> HologramScene:
-    """Change how a hologram is shown, in place; the head and all keyframes but a new motion's stay.
+    """Change how a hologram is shown, in place; the subject and all keyframes but a new motion's stay.
 
     Raises:
         OptionError: Unknown sides or engine.
@@ -155,13 +135,13 @@ def update_hologram(
     """
     _check(sides, engine)
     collection = bpy.data.collections[hologram.collection]
-    return _arrange(bpy.data.objects[hologram.head], collection, layout, motion, sides, engine)
+    return _arrange(bpy.data.objects[hologram.subject], collection, layout, motion, sides, engine)
 
 
 def find_hologram() -> HologramScene | None:
     """The hologram that stands in the open file, or None. Renamed parts are found too."""
-    scene, collection, head = hologram_scene(), hologram_collection(), hologram_head()
-    if scene is None or collection is None or head is None or LOOK not in scene:
+    scene, collection, subject = hologram_scene(), hologram_collection(), hologram_subject()
+    if scene is None or collection is None or subject is None or LOOK not in scene:
         return None
     turntable = find_by_role(collection.objects, "turntable")
     if turntable is None:
@@ -180,7 +160,7 @@ def find_hologram() -> HologramScene | None:
         sides=sides,
         engine=engine,
         collection=collection.name,
-        head=head.name,
+        subject=subject.name,
         turntable=turntable.name,
         cameras=tuple(camera.name for camera in cameras),
         views=tuple(view.name for view in views),
@@ -195,79 +175,10 @@ def _check(sides: str, engine: str) -> None:
         raise OptionError(f"There is no engine '{engine}': choose auto, workbench, eevee or cycles.")
 
 
-def _hand_over_keys(former: Any, head_object: Any) -> None:
-    """The keyframes of the former head's sliders are the new one's."""
-    animation = former.data.shape_keys.animation_data if former.data.shape_keys else None
-    if animation is not None and animation.action is not None:
-        taken = head_object.data.shape_keys.animation_data_create()
-        taken.action = animation.action
-        taken.action_slot = animation.action_slot
-
-
-def _former_hair(heads: list[Any], collection: Any) -> tuple[list[Any], list[Any]]:
-    """The hair of former heads, and what hangs loose in the hologram's collection: HoloTalk's own, to be
-    replaced, and what the user made his own, by itself or with its head. Hair may be in any collection."""
-    found = hair_objects([*collection.all_objects, *(child for head in heads for child in hair_of(head))])
-    found = [obj for obj in dict.fromkeys(found) if head_under(obj) in (None, *heads)]
-    replaced = [obj for obj in found if is_own(obj) and (head_under(obj) is None or is_own(head_under(obj)))]
-    return replaced, [obj for obj in found if obj not in replaced]
-
-
-def _take_place(hair: Any, former: Any) -> None:
-    """Put new hair into the collections where the user has put the former, and hide it as that is hidden."""
-    hair.hide_render, hair.hide_viewport = former.hide_render, former.hide_viewport
-    places = former.users_collection
-    if not places:  # of the user's deletion something is left in the file
-        return
-    for collection in hair.users_collection:
-        if collection not in places:
-            collection.objects.unlink(hair)
-    for collection in places:
-        if collection not in hair.users_collection:
-            collection.objects.link(hair)
-
-
-def _replace_hair(former: Any, hair: Any) -> None:
-    """Remove former hair for new, which is hidden in the same view layers (their eye)."""
-    layers = [layer for scene in bpy.data.scenes for layer in scene.view_layers]
-    hidden = [layer for layer in layers if former.hide_get(view_layer=layer)]
-    _replace(former, hair)
-    for layer in hidden:
-        hair.hide_set(True, view_layer=layer)
-
-
-def _replace(former: Any, obj: Any) -> None:
-    """Remove a former object; what refers to it (children, constraints) refers to the new one."""
-    for collection in former.users_collection:
-        # By hand: Blender 5.2 would list the new one twice where it is already.
-        if obj.name not in collection.objects:
-            collection.objects.link(obj)
-        collection.objects.unlink(former)
-    former.user_remap(obj)
-    remove_object(former)
-
-
-def _set_aside(obj: Any, hologram: Any) -> None:
-    """Keep a former head or hair that the user made his own: out of the picture, but in the file. In other
-    scenes of the user's it stays."""
-    kept = hologram.collection.children.get(KEPT_NAME)
-    if kept is None:
-        kept = bpy.data.collections.new(KEPT_NAME)
-        kept.hide_render = kept.hide_viewport = True
-        hologram.collection.children.link(kept)
-    away = [kept, *kept.children_recursive]
-    shown = [hologram.collection, *hologram.collection.children_recursive]
-    for collection in obj.users_collection:
-        if collection in shown and collection not in away:
-            collection.objects.unlink(obj)
-    if not any(collection in away for collection in obj.users_collection):
-        kept.objects.link(obj)
-
-
 def _arrange(
-    head_object: Any, collection: Any, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
+    obj: Any, collection: Any, layout: PyramidLayout, motion: LoopMotion, sides: str, engine: str
 ) -> HologramScene:
-    """Set the head on the turntable, the cameras round it, and their views into the hologram's scene."""
+    """Set the subject on the turntable, the cameras round it, and their views into the hologram's scene."""
     hologram = hologram_scene()
     before = json.loads(hologram[LOOK]) if hologram is not None and LOOK in hologram else {}
     look = {
@@ -282,12 +193,13 @@ def _arrange(
         "engine": engine,
     }
     turntable = make_turntable(collection)
-    head_object.parent = turntable
+    obj.parent = turntable
     if any(before.get(name) != look[name] for name in ("motion", "frames")):
         set_motion(turntable, motion)
     camera_yaws = [panel.camera_yaw for panel in layout.panels] if sides == "around" else [0.0]
     yaws = np.subtract.outer(motion.yaws(), np.array(camera_yaws)).ravel()
-    framing = frame_panel(lit_points(read_head(head_object, shape_only=True)), yaws, layout)
+    points = read_subject(obj).points(read_performance(obj, motion))
+    framing = frame_panel(points, yaws, layout)
     rig = make_empty(RIG_NAME, "rig", collection)
     rig.empty_display_size = 0.02
     world = make_black_world()
@@ -324,7 +236,7 @@ def _arrange(
         sides=cast(Sides, sides),
         engine=cast(Engine, engine),
         collection=collection.name,
-        head=head_object.name,
+        subject=obj.name,
         turntable=turntable.name,
         cameras=tuple(camera.name for camera in cameras),
         views=tuple(view.name for view in views),

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, OutputError
-from ..head.head import Head
-from ..hologram.framing import frame_view, lit_points
+from ..hologram.framing import frame_view
 from ..hologram.motion import FIRST_FRAME, LoopMotion, loop_motion
 from ..outputs import replacing
 from ..progress import Progress, silent
 from . import compat
-from .hair_object import find_hair
-from .head_object import make_head_object
 from .hologram_scene import HologramScene, make_black_world, make_scene, place_strip
 from .mp4 import index_first
 from .own import own_blocks, remove_since, tag
 from .quiet import quiet, wake_gpu
+from .render_plan import render_plan
 from .rig import UP_AXIS, aim_camera, make_camera
+from .subject import Subject
 
 LAYOUT_NAME = "HoloTalk Video"
 VIEWS_SHARE = 0.88
@@ -87,128 +85,11 @@ def _portion(progress: Progress, start: float, end: float) -> Progress:
     return lambda part: progress(start + (end - start) * part)
 
 
-def fast_way_holds(hologram: HologramScene) -> bool:
-    """Whether one camera's frames make all four panels: a turntable whose keys nobody has edited,
-    of a head that does nothing but turn, painted with unlit materials.
-    """
-    if hologram.motion.kind != "turntable" or len(hologram.views) != 4:
-        return False
-    turntable, head = bpy.data.objects[hologram.turntable], bpy.data.objects[hologram.head]
-    blocks = _moving_blocks(hologram) + ([turntable] if _curves_of(turntable) != 1 else [])
-    if any(_is_animated(block) for block in blocks):
-        return False
-    hair = find_hair(head)
-    materials = [*head.data.materials, *(hair.data.materials if hair is not None else ())]
-    if not all(
-        material and material.node_tree and "Unlit" in material.node_tree.nodes for material in materials
-    ):
-        return False
-    if not _cameras_are_quarter_turns_apart(hologram) or _others_in_view(hologram):
-        return False
-    curve = compat.fcurve(turntable, "rotation_euler", UP_AXIS)
-    motion = hologram.motion
-    frames = range(FIRST_FRAME, FIRST_FRAME + motion.frames)
-    return all(abs(np.degrees(curve.evaluate(f)) - motion.yaw_at(f)) < 0.01 for f in frames)
-
-
-def _moving_blocks(hologram: HologramScene) -> list[Any]:
-    """What an animation of the user's may move: the head, all that hangs on it, the cameras."""
-    head = bpy.data.objects[hologram.head]
-    blocks = [bpy.data.objects[name] for name in hologram.cameras]
-    for obj in (head, *head.children_recursive):
-        data = obj.data
-        blocks += [block for block in (obj, data, getattr(data, "shape_keys", None)) if block is not None]
-    return blocks
-
-
-def _cameras_are_quarter_turns_apart(hologram: HologramScene) -> bool:
-    """Whether the four cameras still stand square round the upright axis of the turntable."""
-    bpy.data.scenes[hologram.views[0]].view_layers[0].update()
-    turntable = bpy.data.objects[hologram.turntable]
-    place = np.array(turntable.matrix_world)
-    if not np.allclose(place[:3, 2], (0.0, 0.0, 1.0), atol=1e-5):
-        return False
-    cameras = [bpy.data.objects[name] for name in hologram.cameras]
-    first = np.array(cameras[0].matrix_world)
-    for k, camera in enumerate(cameras):
-        angle = k * np.pi / 2
-        turn = np.eye(4)
-        turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-        turn[:3, 3] = place[:3, 3] - turn[:3, :3] @ place[:3, 3]
-        if not np.allclose(np.array(camera.matrix_world), turn @ first, atol=1e-5):
-            return False
-        for name in ("type", "lens", "shift_x", "shift_y", "sensor_width", "sensor_fit", "ortho_scale"):
-            if getattr(camera.data, name) != getattr(cameras[0].data, name):
-                return False
-    return True
-
-
-def _others_in_view(hologram: HologramScene) -> bool:
-    """Whether something is to be seen that does not turn with the turntable."""
-    turntable = bpy.data.objects[hologram.turntable]
-    turning = {turntable, *turntable.children_recursive}
-    return any(
-        obj not in turning and obj.type not in ("CAMERA", "EMPTY") and not obj.hide_render
-        for name in hologram.views
-        for obj in bpy.data.scenes[name].objects
-    )
-
-
-def _is_animated(block: Any) -> bool:
-    data = block.animation_data
-    return data is not None and (data.action is not None or len(data.drivers) > 0 or len(data.nla_tracks) > 0)
-
-
-def _curves_of(block: Any) -> int:
-    """How many F-curves a data-block's action moves it with."""
-    data = block.animation_data
-    if data is None or data.action is None:
-        return 0
-    return sum(
-        len(bag.fcurves)
-        for layer in data.action.layers
-        for strip in layer.strips
-        for bag in strip.channelbags
-        if bag.slot_handle == data.action_slot_handle
-    )
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Which frames of which views make the panels."""
-
-    wanted: dict[int, list[int]]
-    """The frames to render, by the number of the view."""
-    needed: list[list[int]]
-    """Four rows: which of the frames a panel shows, picture by picture."""
-    source: list[int]
-    """Which view each of the four panels takes its pictures from."""
-
-
-def _plan(hologram: HologramScene, shown: range) -> _Plan:
-    """What has to be rendered to show these frames of the loop."""
-    first, total = FIRST_FRAME, hologram.motion.frames
-    if fast_way_holds(hologram):
-        # Camera k sees the head turned back by k quarters: as camera 0 does k quarters earlier.
-        needed = [[first + (f - first - k * total // 4) % total for f in shown] for k in range(4)]
-        return _Plan({0: sorted({f for row in needed for f in row})}, needed, [0, 0, 0, 0])
-    still = hologram.motion.kind == "still" and not _anything_animated(hologram)
-    row = [first] * len(shown) if still else list(shown)
-    wanted = {view: sorted(set(row)) for view in range(len(hologram.views))}
-    return _Plan(wanted, [row] * 4, [k % len(hologram.views) for k in range(4)])
-
-
-def view_frames(hologram: HologramScene) -> int:
-    """How many pictures of single views the video of the whole loop takes."""
-    shown = range(FIRST_FRAME, FIRST_FRAME + hologram.motion.frames)
-    return sum(len(frames) for frames in _plan(hologram, shown).wanted.values())
-
-
 def _render_panels(
     hologram: HologramScene, folder: Path, shown: range, progress: Progress
 ) -> list[list[Path]]:
     """Render what the panels need; returns for each of the four its pictures, frame by frame."""
-    plan = _plan(hologram, shown)
+    plan = render_plan(hologram, shown)
     count, done = sum(len(frames) for frames in plan.wanted.values()), 0
     for view, frames in plan.wanted.items():
         scene = bpy.data.scenes[hologram.views[view]]
@@ -220,14 +101,6 @@ def _render_panels(
         )
         done += len(frames)
     return [[folder / f"{plan.source[k]}_{f:05d}.png" for f in plan.needed[k]] for k in range(4)]
-
-
-def _anything_animated(hologram: HologramScene) -> bool:
-    turntable = bpy.data.objects[hologram.turntable]
-    one_key = _curves_of(turntable) == 1 and (
-        len(compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points) == 1
-    )
-    return any(_is_animated(block) for block in _moving_blocks(hologram)) or not one_key
 
 
 def render_frames(scene: Any, frames: Sequence[int], stem: Path, progress: Progress) -> None:
@@ -386,17 +259,17 @@ def render_picture(
 
 
 def render_views(
-    head: Head,
+    subject: Subject,
     yaws: Sequence[float],
     size: int = 512,
     engine: str = "auto",
     progress: Progress = silent,
 ) -> list[NDArray[np.uint8]]:
-    """Single unmirrored views of a head with the photo's expression, on black.
+    """Single unmirrored views of a subject, a head with the photo's expression, on black.
 
     Args:
-        head: The person.
-        yaws: Degrees the head is turned: at +90 the nose points to the picture's right.
+        subject: What is to be seen.
+        yaws: Degrees it is turned: at +90 the nose points to the picture's right.
         size: Side of the pictures in pixels.
         engine: As for :func:`build_hologram`.
         progress: Told the fraction done.
@@ -406,13 +279,12 @@ def render_views(
         same for any choice of yaws. The open file is as it was.
 
     """
-    from PIL import Image
+    from ..face.pictures import open_picture
 
     if not 16 <= size <= 8192:
         raise OptionError(f"A view of {size} pixels cannot be rendered: choose 16 to 8192.")
-    with temporary_head(head) as (obj, collection):
-        framing = frame_view(lit_points(head), size)
-        # One frame for each yaw: the camera goes round, the head stands.
+    with temporary_subject(subject) as (obj, collection):
+        framing = frame_view(subject.points(), size)
         motion = LoopMotion("still", max(1, len(yaws)), 24)
         scene = make_scene("HoloTalk Views", (size, size), motion, engine, make_black_world())
         scene.collection.children.link(collection)
@@ -429,26 +301,26 @@ def render_views(
             render_frames(scene, frames, Path(folder) / "view_", progress)
             pictures = []
             for frame in frames:
-                with Image.open(Path(folder) / f"view_{frame:05d}.png") as picture:
+                with open_picture(Path(folder) / f"view_{frame:05d}.png") as picture:
                     pictures.append(np.asarray(picture.convert("RGB"), dtype=np.uint8))
             return pictures
 
 
 @contextlib.contextmanager
-def temporary_head(head: Head) -> Iterator[tuple[Any, Any]]:
-    """A head object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
+def temporary_subject(subject: Subject) -> Iterator[tuple[Any, Any]]:
+    """A subject's first object in a collection that no scene has yet, as ``(object, collection)``. Afterwards
     all that HoloTalk made meanwhile is gone again.
     """
     before = own_blocks()
     try:
         collection = tag(bpy.data.collections.new("HoloTalk Temporary"), "temporary")
-        yield make_head_object(head, collection), collection
+        yield subject.make(collection), collection
     finally:
         remove_since(before)
 
 
 def write_views(
-    head: Head,
+    subject: Subject,
     yaws: Sequence[float],
     folder: Path,
     size: int = 512,
@@ -460,7 +332,7 @@ def write_views(
     from PIL import Image
 
     paths = []
-    for yaw, picture in zip(yaws, render_views(head, yaws, size, engine, progress), strict=True):
+    for yaw, picture in zip(yaws, render_views(subject, yaws, size, engine, progress), strict=True):
         path = Path(folder) / f"view_{yaw:g}.png"
         with replacing(path) as beside:
             Image.fromarray(picture).save(beside)

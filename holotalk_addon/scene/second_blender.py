@@ -81,7 +81,7 @@ class SecondBlender:
         if self._with_file:
             command.append(str(self._copy()))
         call = (
-            f"from {__package__}.background import serve; "
+            f"from {__name__} import serve; "
             f"serve({self._call!r}, {self._words_there()!r}, {str(self._told)!r})"
         )
         command += ["--addons", _package(), "--python-exit-code", "1", "--python-expr", call]
@@ -233,7 +233,7 @@ class BackgroundRender(SecondBlender):
 
         """
         self.output = check_output(output, _EXTENSIONS)
-        call = "scene.background:render_here"
+        call = f"{__name__.removeprefix(_package() + '.')}:render_here"
         super().__init__(call, str(self.output), stage="Rendering", with_file=True, scratch=scratch)
 
     @property
@@ -268,7 +268,8 @@ def render_here(output: Path | str, progress: Progress = silent) -> float:
 
     """
     from .hologram_scene import find_hologram
-    from .render import VIEWS_SHARE, render_hologram, view_frames
+    from .render import VIEWS_SHARE, render_hologram
+    from .render_plan import view_frames
 
     output = Path(output)
     hologram = find_hologram()

@@ -133,7 +133,7 @@ class Studio:
         Raises:
             OptionError: views of different sizes.
         """
-        from PIL import Image
+        from ..face.pictures import open_picture
 
         sizes = {view.size for view in views}
         if len(sizes) != 1:
@@ -156,7 +156,7 @@ class Studio:
         pictures = []
         for frame in range(FIRST_FRAME, FIRST_FRAME + len(views)):
             path = Path(f"{stem}{frame:05d}.png")
-            with Image.open(path) as picture:
+            with open_picture(path) as picture:
                 pictures.append(np.asarray(picture.convert("RGBA"), dtype=np.uint8))
             path.unlink()
         return np.stack(pictures)

@@ -16,9 +16,10 @@ from ..head.head import Head
 from ..hologram.motion import loop_motion
 from .axes import from_blender
 from .hair_object import find_hair
+from .head_subject import HeadSubject
 from .hologram_scene import make_black_world, make_scene
 from .mesh import gather, read_polygons
-from .render import temporary_head
+from .render import temporary_subject
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def subdivided(head: Head, level: int, most_hair: int) -> tuple[Subdivided, Subd
 @contextmanager
 def _alone_in_scene(head: Head) -> Iterator[tuple[Any, Any]]:
     """A temporary scene with the head object alone in it, current where there is a window."""
-    with temporary_head(head) as (obj, collection):
+    with temporary_subject(HeadSubject(head)) as (obj, collection):
         scene = make_scene("HoloTalk Export", (64, 64), loop_motion("still"), "workbench", make_black_world())
         scene.collection.children.link(collection)
         for each in (obj, *obj.children):

@@ -120,7 +120,10 @@ def build_virtual_pyramid(
 
 def _load(path: Path) -> Any:
     """Load the picture; one that an earlier call loaded goes."""
+    from ..face.pictures import check_picture_or_film
+
     former = [image for image in bpy.data.images if role_of(image) == f"{ROLE} picture" and is_own(image)]
+    check_picture_or_film(path)
     try:
         image = bpy.data.images.load(str(path))
     except RuntimeError as error:

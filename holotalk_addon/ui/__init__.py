@@ -8,6 +8,7 @@ they need when they run.
 from __future__ import annotations
 
 import atexit
+from typing import Any
 
 import bpy
 
@@ -23,7 +24,7 @@ from . import (
     settings,
 )
 
-CLASSES: tuple[type, ...] = (
+CLASSES: tuple[Any, ...] = (
     *settings.CLASSES,
     *preferences.CLASSES,
     *operators_photo.CLASSES,
@@ -48,25 +49,40 @@ def register() -> None:
     bpy.types.Scene.holotalk = bpy.props.PointerProperty(type=settings.HOLOTALK_PG_settings)
     bpy.types.WindowManager.holotalk = bpy.props.PointerProperty(type=settings.HOLOTALK_PG_state)
     session.begin()
-    bpy.app.handlers.load_pre.append(operators_hologram.stop_before_load)
-    bpy.app.handlers.load_post.append(operators_hologram.forget_run)
-    bpy.app.handlers.undo_post.append(operators_hologram.follow_undo)
-    bpy.app.handlers.redo_post.append(operators_hologram.follow_redo)
+    for handlers, function in _handlers():
+        handlers.append(function)
     if bpy.app.module:
-        # Blender disables its add-ons when it quits; its Python module does not, and then hangs for ever on
-        # freeing a property's update function (4.5 and 5.2).
+        # Blender disables its add-ons when it quits. Its Python module disables those alone that were enabled
+        # in the preferences, and hangs for ever on freeing another one's update functions (4.5 and 5.2).
         atexit.register(unregister)
 
 
 def unregister() -> None:
-    """Leave nothing of it behind."""
+    """Leave nothing of it behind.
+
+    Only what is there is removed: at the end of Blender's Python module it is called twice, and another
+    add-on that clears a list of handlers takes ours along.
+    """
     atexit.unregister(unregister)
-    bpy.app.handlers.redo_post.remove(operators_hologram.follow_redo)
-    bpy.app.handlers.undo_post.remove(operators_hologram.follow_undo)
-    bpy.app.handlers.load_post.remove(operators_hologram.forget_run)
-    bpy.app.handlers.load_pre.remove(operators_hologram.stop_before_load)
+    for handlers, function in _handlers():
+        if function in handlers:
+            handlers.remove(function)
     session.end()
-    del bpy.types.WindowManager.holotalk
-    del bpy.types.Scene.holotalk
+    if settings.HOLOTALK_PG_settings.is_registered:  # else the properties are another copy's
+        for owner in (bpy.types.WindowManager, bpy.types.Scene):
+            if hasattr(owner, "holotalk"):
+                del owner.holotalk
     for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
+
+
+def _handlers() -> tuple[tuple[list[Any], Any], ...]:
+    """Blender's lists of what it calls, each with what it calls of ours."""
+    lists = bpy.app.handlers
+    return (
+        (lists.load_pre, operators_hologram.stop_before_load),
+        (lists.load_post, operators_hologram.forget_run),
+        (lists.undo_post, operators_hologram.follow_undo),
+        (lists.redo_post, operators_hologram.follow_redo),
+    )

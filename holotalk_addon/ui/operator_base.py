@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all operators share: one report for everything that goes wrong, details in a file, and the modal run
-of a job."""
+of a job in its lane."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ import bpy
 from .. import __version__
 from ..errors import HoloTalkError, explain
 from . import session
-from .jobs import NOTHING_CHANGED, TICK_SECONDS, Cancelled, Job
+from .jobs import LANES, NOTHING_CHANGED, TICK_SECONDS, WORK, Cancelled, Job
 from .preferences import scratch_folder
 
-DETAILS_NAME = "last-error.txt"
+DETAILS_NAME = "last-error-{lane}.txt"
+"""Each lane has its own, as it has its own error."""
 FOR_DEVELOPERS = "Save your work and try again; Details has what the developers need to mend it."
 
 
@@ -29,6 +30,12 @@ class HoloTalkOperator:
     bl_label: str
     bl_idname: str
     report: Callable[[set[str], str], None]
+    lane: ClassVar[str] = WORK
+    """Whose message and error it writes, and where its job runs: one of :data:`~.jobs.LANES`."""
+
+    def lane_state(self, context: Any) -> Any:
+        """The state of its lane."""
+        return context.window_manager.holotalk.lane(self.lane)
 
     def execute(self, context: Any) -> set[str]:
         """Run it; errors become a report."""
@@ -40,7 +47,7 @@ class HoloTalkOperator:
 
     def guarded(self, context: Any, do: Callable[[Any], set[str]]) -> set[str]:
         """Do something; whatever it raises is reported once, and kept with details."""
-        state = context.window_manager.holotalk
+        state = self.lane_state(context)
         state.message = state.error = state.details = ""
         try:
             return do(context)
@@ -69,7 +76,7 @@ class HoloTalkOperator:
 
     def _fail(self, state: Any, sentence: str) -> None:
         state.message, state.error = "", sentence
-        details = _write_details(self.bl_idname, sentence)
+        details = _write_details(self.bl_idname, self.lane, sentence)
         state.details = str(details or "")
         self.report({"ERROR"}, sentence)
 
@@ -80,14 +87,14 @@ def windowless(context: Any) -> bool:
 
 
 def hand_over(operator: Any, context: Any, begin: Callable[[], Any]) -> set[str]:
-    """Have another operator begin its job; what it reports, this one reports.
+    """Have another operator of the same lane begin its job; what it reports, this one reports.
 
     Blender turns the report of an operator that another one calls into an exception.
     """
     try:
         begin()
     except RuntimeError:
-        error = context.window_manager.holotalk.error
+        error = operator.lane_state(context).error
         if not error:
             raise
         operator.report({"ERROR"}, error)
@@ -102,6 +109,7 @@ class JobOperator(HoloTalkOperator):
     """What the state calls it while it is at work."""
     stopped: ClassVar[str] = NOTHING_CHANGED
     """What it means to have stopped it, for the user."""
+    _job: Job | None = None
     _timer: Any = None
 
     def start(self, context: Any) -> Job:
@@ -114,7 +122,7 @@ class JobOperator(HoloTalkOperator):
 
     def run(self, context: Any) -> set[str]:
         """Straight through."""
-        _refuse_second()
+        self._refuse_second()
         return self.finish(context, self.start(context).run())
 
     def invoke(self, context: Any, event: Any) -> set[str]:
@@ -124,25 +132,26 @@ class JobOperator(HoloTalkOperator):
         return self.guarded(context, self._begin)
 
     def _begin(self, context: Any) -> set[str]:
-        _refuse_second()
+        self._refuse_second()
         job = self.start(context)
         job.begin()
-        session.current().job = job
-        state = context.window_manager.holotalk
-        state.job, state.stage, state.progress, state.message = self.job_name, job.stage, 0.0, ""
-        state.cancel_asked = False
+        self._job = session.current().jobs[self.lane] = job
+        state = self.lane_state(context)
+        state.free()
+        state.job, state.stage, state.message = self.job_name, job.stage, ""
         self._timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
         context.window_manager.modal_handler_add(self)
         redraw(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
-        """Look how far the job is; Esc stops it."""
-        job, state = session.current().job, context.window_manager.holotalk
-        if job is None:  # another file was opened, or the add-on is going
+        """Look how far the job is; Esc stops it where the user waits for it."""
+        job, state = self._job, self.lane_state(context)
+        if job is None or not self._has_lane():  # another file was opened, or the add-on is going
             self._end(context)
             return {"CANCELLED"}
-        if state.cancel_asked or (event.type == "ESC" and event.value == "PRESS"):
+        escape = self.lane == WORK and event.type == "ESC" and event.value == "PRESS"
+        if state.cancel_asked or escape:
             return self.guarded(context, self._stop)
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
@@ -155,27 +164,57 @@ class JobOperator(HoloTalkOperator):
         return self.guarded(context, lambda c: self.finish(c, job.result()))
 
     def _stop(self, context: Any) -> set[str]:
-        job = session.current().job
-        if job is not None:
-            job.cancel()
-        self._end(context)
+        self.cancel(context)
         raise Cancelled(self.stopped)
 
     def cancel(self, context: Any) -> None:
         """Blender ends the operator (it quits, or opens another file)."""
-        job = session.current().job
+        job = self._job if self._has_lane() else None
+        self._end(context)
         if job is not None:
             job.cancel()
-        self._end(context)
+
+    def _has_lane(self) -> bool:
+        """Whether its job is still that of its lane."""
+        return self._job is not None and session.current().jobs.get(self.lane) is self._job
 
     def _end(self, context: Any) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        session.current().job = None
-        state = context.window_manager.holotalk
-        state.job, state.stage, state.progress, state.cancel_asked = "", "", 0.0, False
+        jobs = session.current().jobs
+        if self._has_lane():
+            del jobs[self.lane]
+        if self.lane not in jobs:  # else another job has begun there, and this is its state
+            self.lane_state(context).free()
+        self._job = None
         redraw(context)
+
+    def _refuse_second(self) -> None:
+        if self.lane in session.current().jobs:
+            raise HoloTalkError(f"{LANES[self.lane].busy}.")
+
+
+class StopOperator(HoloTalkOperator):
+    """An operator that stops the job of its lane, and no other."""
+
+    def run(self, context: Any) -> set[str]:
+        """Ask the modal operator to stop; it does at its next tick."""
+        self.lane_state(context).cancel_asked = True
+        return {"FINISHED"}
+
+
+def at_work(cls: Any) -> bool:
+    """For polls: whether a job is at work in the operator's lane."""
+    return cls.lane in session.current().jobs
+
+
+def idle(cls: Any) -> bool:
+    """For polls: whether nothing is at work in the operator's lane; says so where something is."""
+    if at_work(cls):
+        cls.poll_message_set(LANES[cls.lane].busy)
+        return False
+    return True
 
 
 def redraw(context: Any, *, every_region: bool = False) -> None:
@@ -188,12 +227,7 @@ def redraw(context: Any, *, every_region: bool = False) -> None:
                         region.tag_redraw()
 
 
-def _refuse_second() -> None:
-    if session.current().job is not None:
-        raise HoloTalkError("HoloTalk is at work already: wait until it is done, or press Cancel.")
-
-
-def _write_details(operator: str, sentence: str) -> Path | None:
+def _write_details(operator: str, lane: str, sentence: str) -> Path | None:
     """Write what a developer needs to the details file; None where even that cannot be written."""
     lines = [
         sentence,
@@ -205,9 +239,9 @@ def _write_details(operator: str, sentence: str) -> Path | None:
         traceback.format_exc(),
     ]
     try:
-        path = scratch_folder() / DETAILS_NAME
+        path = scratch_folder() / DETAILS_NAME.format(lane=lane)
         path.write_text("\n".join(lines), encoding="utf-8")
-    except OSError:
+    except (OSError, HoloTalkError):
         return None
     return path
 

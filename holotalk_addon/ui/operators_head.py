@@ -136,7 +136,7 @@ class HOLOTALK_OT_export(HoloTalkOperator, bpy.types.Operator):
             raise OptionError("A .blend holds the whole file: use File > Save As instead.")
         spare(current_settings(context).photo_path(), path, *beside_obj(path))
         written = export_head(read_head(hologram_head()), path, options)
-        context.window_manager.holotalk.message = f"{written[0].name} is written."
+        self.lane_state(context).message = f"{written[0].name} is written."
         self.report({"INFO"}, f"{written[0].name} is written")
         return {"FINISHED"}
 
@@ -186,7 +186,7 @@ class HOLOTALK_OT_save_template(HoloTalkOperator, bpy.types.Operator):
         path = check_output(Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".svg"))), (".svg",))
         width, height = settings.screen_mm
         write_text(path, template_svg((width, height), settings.gap, settings.screen.lower()))
-        context.window_manager.holotalk.message = f"{path.name} is saved: print it at 100 %."
+        self.lane_state(context).message = f"{path.name} is saved: print it at 100 %."
         self.report({"INFO"}, f"{path.name} is saved")
         return {"FINISHED"}
 

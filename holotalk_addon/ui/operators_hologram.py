@@ -21,9 +21,17 @@ from ..scene.own import (
     own_sides,
 )
 from . import session
-from .jobs import Job, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, hand_over, windowless
-from .operators_photo import LOADING, idle, take_faces
+from .jobs import LANES, LIVE, Job, ThreadJob
+from .operator_base import (
+    HoloTalkOperator,
+    JobOperator,
+    StopOperator,
+    at_work,
+    hand_over,
+    idle,
+    windowless,
+)
+from .operators_photo import LOADING, take_faces
 from .preferences import scratch_folder
 from .settings import (
     adopt_look,
@@ -129,8 +137,8 @@ class HOLOTALK_OT_generate(JobOperator, bpy.types.Operator):
         if first and context.window is not None:
             session.current().former_views[HOLOGRAM_ROLE] = views_of(context.window)
         show_hologram(context, scene, first=first)
-        state = context.window_manager.holotalk
-        state.message, state.estimate, state.preview = "The hologram is ready: render its video.", 0.0, ""
+        self.lane_state(context).message = "The hologram is ready: render its video."
+        context.window_manager.holotalk.forget_preview()
         for warning in result.warnings:
             self.report({"WARNING"}, warning)
         return {"FINISHED"}
@@ -153,7 +161,7 @@ def _keep_sides(pictures: Sequence[NamedPicture]) -> None:
             image.use_fake_user = True  # nothing but the panel shows it
 
 
-class HOLOTALK_OT_cancel(HoloTalkOperator, bpy.types.Operator):
+class HOLOTALK_OT_cancel(StopOperator, bpy.types.Operator):
     """Stop what HoloTalk does now; nothing is changed"""
 
     bl_idname = "holotalk.cancel"
@@ -163,12 +171,21 @@ class HOLOTALK_OT_cancel(HoloTalkOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Something must be at work."""
-        return session.current().job is not None
+        return at_work(cls)
 
-    def run(self, context: Any) -> set[str]:
-        """Ask the modal operator to stop; it does at its next tick."""
-        context.window_manager.holotalk.cancel_asked = True
-        return {"FINISHED"}
+
+class HOLOTALK_OT_stop_live(StopOperator, bpy.types.Operator):
+    """End the live link; the head stays as it is now"""
+
+    bl_idname = "holotalk.stop_live"
+    bl_label = "Stop Live Link"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+    lane = LIVE
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There must be a live link."""
+        return at_work(cls)
 
 
 class HOLOTALK_OT_preview_frame(JobOperator, bpy.types.Operator):
@@ -192,7 +209,7 @@ class HOLOTALK_OT_preview_frame(JobOperator, bpy.types.Operator):
         """Show the still and the estimate."""
         state = context.window_manager.holotalk
         state.preview, state.estimate = str(scratch_folder() / PREVIEW_NAME), result
-        state.message = f"The whole video takes about {duration(result)}."
+        self.lane_state(context).message = f"The whole video takes about {duration(result)}."
         self.report({"INFO"}, f"The whole video takes about {duration(result)}")
         return {"FINISHED"}
 
@@ -300,7 +317,7 @@ def _warn_of_paintings(operator: Any) -> None:
 def _rendered(operator: Any, context: Any, path: Path, look: str, seconds: float) -> set[str]:
     settings = current_settings(context)
     settings.video, settings.video_look = str(path), look
-    context.window_manager.holotalk.message = f"{path.name} is ready ({duration(seconds)})."
+    operator.lane_state(context).message = f"{path.name} is ready ({duration(seconds)})."
     operator.report({"INFO"}, f"{path.name} is ready")
     return {"FINISHED"}
 
@@ -328,10 +345,7 @@ def hologram_is_there(cls: Any) -> bool:
 @persistent
 def stop_before_load(*_: object) -> None:
     """Another file is opened: what is at work for this one ends."""
-    own = session.current()
-    if own.job is not None:
-        own.job.cancel()
-        own.job = None
+    session.current().stop_jobs()
 
 
 @persistent
@@ -344,8 +358,8 @@ def follow_undo(*_: object) -> None:
         return
     bring_back(own.former_views.pop(HOLOGRAM_ROLE, []))
     state = bpy.context.window_manager.holotalk
-    state.message = state.preview = ""
-    state.estimate = 0.0
+    state.work.message = ""
+    state.forget_preview()
 
 
 @persistent
@@ -368,15 +382,15 @@ def forget_run(*_: object) -> None:
     if hologram_scene() is not None:
         adopt_look(hologram_scene())
     state = bpy.context.window_manager.holotalk
-    for name in ("job", "stage", "message", "error", "details", "preview"):
-        setattr(state, name, "")
-    state.progress = state.estimate = 0.0
-    state.cancel_asked = False
+    state.forget_preview()
+    for name in LANES:
+        state.lane(name).forget()
 
 
 CLASSES = (
     HOLOTALK_OT_generate,
     HOLOTALK_OT_cancel,
+    HOLOTALK_OT_stop_live,
     HOLOTALK_OT_preview_frame,
     HOLOTALK_OT_render_video,
     HOLOTALK_OT_render_behind,

@@ -12,7 +12,7 @@ from ..errors import FaceError
 from ..scene.own import hologram_scene
 from . import session
 from .jobs import Job, ThreadJob
-from .operator_base import HoloTalkOperator, JobOperator, hand_over, redraw, windowless
+from .operator_base import HoloTalkOperator, JobOperator, hand_over, idle, redraw, windowless
 from .preferences import preferences
 from .settings import current_settings, settings_of
 
@@ -129,14 +129,6 @@ class HOLOTALK_FH_photo(bpy.types.FileHandler):
     def poll_drop(cls, context: Any) -> bool:
         """On the 3D viewport alone."""
         return context.area is not None and context.area.type == "VIEW_3D"
-
-
-def idle(cls: Any) -> bool:
-    """For polls: whether nothing is at work; says so where something is."""
-    if session.current().job is not None:
-        cls.poll_message_set("HoloTalk is at work: wait until it is done, or press Cancel")
-        return False
-    return True
 
 
 def _look_job(settings: Any) -> ThreadJob:

@@ -9,8 +9,7 @@ import bpy
 
 from ..errors import OptionError
 from .jobs import Job
-from .operator_base import JobOperator
-from .operators_photo import idle
+from .operator_base import JobOperator, idle
 from .preferences import scratch_folder
 from .settings import current_settings
 
@@ -48,7 +47,7 @@ class HOLOTALK_OT_render_data(JobOperator, bpy.types.Operator):
 
     def finish(self, context: Any, result: Any) -> set[str]:
         """Say how much there is."""
-        context.window_manager.holotalk.message = f"The folder holds {result} samples."
+        self.lane_state(context).message = f"The folder holds {result} samples."
         self.report({"INFO"}, f"The folder holds {result} samples")
         return {"FINISHED"}
 

@@ -13,9 +13,8 @@ from ..errors import HoloTalkError
 from ..scene.own import PYRAMID_ROLE, find_by_role, hologram_scene, is_own, own_sides, tag
 from . import session
 from .jobs import DoneJob, Job
-from .operator_base import HoloTalkOperator, JobOperator, redraw
+from .operator_base import HoloTalkOperator, JobOperator, idle, redraw
 from .operators_hologram import PREVIEW_NAME, hologram_is_there, render_job
-from .operators_photo import idle
 from .preferences import scratch_folder
 from .settings import current_settings, look_of
 from .viewport import (

@@ -11,6 +11,7 @@ import bpy
 from ..head.expressions import GROUPS, PRESETS, label
 from ..scene.own import hologram_scene
 from . import session
+from .jobs import LANES, WORK
 from .operators_head import FORMATS, PHOTO
 from .operators_hologram import duration
 from .preferences import preferences
@@ -42,7 +43,7 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Draw it."""
         layout, settings = self.layout, current_settings(context)
-        state = context.window_manager.holotalk
+        state = context.window_manager.holotalk.work
         if settings.photo:
             self._draw_photo(layout, context, settings)
         else:
@@ -50,7 +51,7 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
             wrapped(box, context, "Choose a portrait, or drop a picture on the viewport.", "IMAGE_DATA")
             box.operator("holotalk.open_photo", text="Choose Photo...", icon="FILEBROWSER")
         if state.job in ("GENERATE", "FIND"):
-            progress(layout, state)
+            progress(layout, context)
         else:
             row = layout.row()
             row.scale_y = 2.0
@@ -82,7 +83,7 @@ class HOLOTALK_PT_photo(_Tab, bpy.types.Panel):
                 row.operator(
                     "holotalk.pick_face", text=str(number), depress=number == settings.face_number
                 ).number = number
-        state = context.window_manager.holotalk
+        state = context.window_manager.holotalk.work
         if not settings.looked_at and not state.job and not state.error:
             layout.operator("holotalk.find_faces", icon="VIEWZOOM")
         warnings = settings.photo_warnings.splitlines()
@@ -105,7 +106,7 @@ class HOLOTALK_PT_look(_Tab, bpy.types.Panel):
         layout, settings = self.layout, current_settings(context)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.enabled = context.window_manager.holotalk.job not in ("GENERATE", "RENDER", "PREVIEW")
+        layout.enabled = context.window_manager.holotalk.work.job not in ("GENERATE", "RENDER", "PREVIEW")
         column = layout.column()
         column.prop(settings, "motion")
         if settings.motion != "STILL":
@@ -179,8 +180,8 @@ class HOLOTALK_PT_video(_Tab, bpy.types.Panel):
         """Draw it."""
         layout, settings = self.layout, current_settings(context)
         state = context.window_manager.holotalk
-        if state.job in ("PREVIEW", "RENDER"):
-            progress(layout, state)
+        if state.work.job in ("PREVIEW", "RENDER"):
+            progress(layout, context)
         else:
             column = layout.column(align=True)
             column.operator("holotalk.preview_frame", icon="RENDER_STILL")
@@ -194,7 +195,7 @@ class HOLOTALK_PT_video(_Tab, bpy.types.Panel):
             if state.estimate:
                 row.label(text=f"Video: about {duration(state.estimate)}", icon="TIME")
             row.operator("holotalk.show_preview", text="", icon="FULLSCREEN_ENTER")
-        if settings.video and not state.job:
+        if settings.video and not state.work.job:
             self._draw_video(layout, settings)
 
     def _draw_video(self, layout: Any, settings: Any) -> None:
@@ -310,7 +311,7 @@ class HOLOTALK_PT_training(_Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Draw it."""
         layout, settings = self.layout, current_settings(context)
-        state = context.window_manager.holotalk
+        state = context.window_manager.holotalk.work
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column()
@@ -320,21 +321,25 @@ class HOLOTALK_PT_training(_Tab, bpy.types.Panel):
         column.prop(settings, "data_folder")
         layout.use_property_split = False
         if state.job == "TRAINING":
-            progress(layout, state)
+            progress(layout, context)
         else:
             layout.operator("holotalk.render_data", icon="RENDER_RESULT")
 
 
-def progress(layout: Any, state: Any) -> None:
-    """A bar with the stage's name, and a way to stop it."""
+def progress(layout: Any, context: Any, lane: str = WORK) -> None:
+    """What a lane's job does, with a bar where it comes to an end by itself, and a way to stop it."""
+    state = context.window_manager.holotalk.lane(lane)
     row = layout.row(align=True)
     row.scale_y = 1.5
-    row.progress(factor=state.progress, text=f"{state.stage}  {100 * state.progress:.0f} %")
-    row.operator("holotalk.cancel", text="", icon="X")
+    if LANES[lane].ends:
+        row.progress(factor=state.progress, text=f"{state.stage}  {100 * state.progress:.0f} %")
+    else:
+        row.label(text=state.stage)
+    row.operator(LANES[lane].stop, text="", icon="X")
 
 
 def draw_error(layout: Any, context: Any, state: Any) -> None:
-    """What went wrong, and the way to its details."""
+    """What went wrong in a lane, and the way to its details."""
     if not state.error:
         return
     box = layout.box()

@@ -109,7 +109,7 @@ class PanelsOverlay:
         if context.space_data.shading.type not in DRAWN_IN:
             return None
         hologram = self._find()
-        if hologram is None or hologram.head not in context.scene.objects:
+        if hologram is None or hologram.subject not in context.scene.objects:
             return None
         scale = context.preferences.system.ui_scale or 1.0  # 0 as long as Blender has no window
         box = place_inset(context.area, context.region, scale)

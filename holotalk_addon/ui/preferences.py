@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ SIZE_PRESETS = (
     ("SQUARE_2160", "Square 2160", "2160 x 2160 pixels: 4K screens, large pyramids", 2),
     ("CUSTOM", "Custom", "Your own number of pixels", 3),
 )
-NOT_FOR_SALE = "shape_predictor_68"
-"""The key of the model that was trained on pictures for research alone."""
+PRIVATE = "HoloTalk private"
+"""Name of the folder for what goes again: previews, the last error, jobs of a second Blender."""
 PRESET_PIXELS = {"PHONE": 1080, "TABLET": 1536, "SQUARE_2160": 2160}
 
 
@@ -68,7 +67,9 @@ class HOLOTALK_AP_preferences(bpy.types.AddonPreferences):
 def licence_lines() -> list[str]:
     """A line for each part that the add-on carries, and what that means for a business."""
     from .. import assets
+    from ..networks import NETWORKS
 
+    research = {network.key for network in NETWORKS if network.research}
     lines = [
         "HoloTalk: GPL-3.0-or-later",
         "OpenCV and LiteRT: Apache-2.0; dlib: BSL-1.0; Pillow: MIT-CMU",
@@ -79,22 +80,19 @@ def licence_lines() -> list[str]:
             if not file.name.endswith((".tflite", ".dat")) or _was_left_out(file.key):
                 continue
             lines.append(f"{file.name}: {file.licence}")
-            if file.key == NOT_FOR_SALE:
+            if file.key in research:
                 lines.append("So this add-on is not for commercial use; there is one without that model.")
     return lines
 
 
 def _was_left_out(key: str) -> bool:
     from .. import assets
-    from ..errors import AssetError, LeftOutError
+    from ..errors import AssetError
 
     try:
-        assets.find(key)
-    except LeftOutError:
-        return True
+        return assets.is_left_out(key)
     except AssetError:
-        return False  # it belongs here, though it is missing or damaged
-    return False
+        return False  # the list is damaged: it belongs here for all that is known
 
 
 def preferences(context: Any = None) -> Any:
@@ -104,20 +102,23 @@ def preferences(context: Any = None) -> Any:
 
 
 def scratch_folder() -> Path:
-    """The folder for what goes again: of the preferences, else Blender's own one for this add-on.
+    """The folder for what goes again, the user's alone. It is made in the folder of the preferences, else in
+    Blender's own one for this add-on, and in HoloTalk's cache where this was not installed as an extension.
 
     Raises:
-        OSError: it cannot be made.
+        HoloTalkError: it cannot be made, or others may look into it.
     """
+    from .. import assets
+    from ..outputs import private_folder
+
     own = preferences()
     if own is not None and own.cache_folder:
         folder = Path(bpy.path.abspath(own.cache_folder))
     elif PACKAGE.startswith("bl_ext."):
         folder = Path(bpy.utils.extension_path_user(PACKAGE, create=True))
     else:
-        folder = Path(tempfile.gettempdir()) / "holotalk"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        folder = assets.cache_dir()
+    return private_folder(folder / PRIVATE)
 
 
 CLASSES = (HOLOTALK_AP_preferences,)

@@ -7,13 +7,14 @@ what outlives them needs a home.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import bpy
 import bpy.utils.previews
+
+from .jobs import InTurn
 
 if TYPE_CHECKING:
     from ..pipeline import Tools
@@ -23,17 +24,18 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Loaded models, thumbnails, the job at work, the overlay in the viewport."""
+    """Loaded models, thumbnails, the jobs at work, the overlay in the viewport."""
 
     def __init__(self) -> None:
         """Begin with nothing loaded."""
-        self.job: Job | None = None
-        """The work that goes on behind the window, one at a time."""
+        self.jobs: dict[str, Job] = {}
+        """The work that goes on behind the window: by lane (:data:`~.jobs.LANES`), one at a time in each."""
         self.copying = False
         """True while settings are copied, see :meth:`copies`: their update functions then do nothing."""
         self.overlay: PanelsOverlay | None = None
-        self.alone = threading.Lock()
-        """Held by the thread that uses the networks."""
+        self.alone = InTurn()
+        """Held by the thread that uses the networks; for one piece of work by a job that goes on for minutes
+        (:class:`~.jobs.ThreadJob`)."""
         self.former_views: dict[str, list[View]] = {}
         """What the viewports showed before a scene of this role came, for its undoing."""
         self.asked: set[object] = set()
@@ -91,11 +93,16 @@ class Session:
         preview.image_pixels_float.foreach_set(flat)
         self._thumbnail_keys[name] = key
 
+    def stop_jobs(self) -> None:
+        """Stop what is at work, in every lane."""
+        with ExitStack() as stack:  # all of them, even if one cannot be stopped
+            for job in self.jobs.values():
+                stack.callback(job.cancel)
+            self.jobs.clear()
+
     def close(self) -> None:
         """Stop what is at work and free everything."""
-        if self.job is not None:
-            self.job.cancel()
-            self.job = None
+        self.stop_jobs()
         if self.overlay is not None:
             self.overlay.remove()
             self.overlay = None

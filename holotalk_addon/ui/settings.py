@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..cae.completions import AUTO, KINDS
 from ..errors import HoloTalkError
 from ..scene.own import LOOK, hologram_head, hologram_scene
 from . import session
@@ -33,7 +34,7 @@ def look_changed(settings: Any, _context: Any) -> None:
     hologram = find_hologram()
     if hologram is None or hologram.hologram != settings.id_data.name:
         return
-    state = bpy.context.window_manager.holotalk
+    state = bpy.context.window_manager.holotalk.work
     state.error = state.details = ""
     try:
         layout, motion = layout_of(settings), motion_of(settings)
@@ -186,9 +187,8 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         name="Unseen sides",
         description="How that which the photo does not show is completed",
         items=(
-            ("AUTO", "Automatic", "The best that this version has: the network"),
-            ("CAE", "Network", "What a network expects that has seen many heads from all sides"),
-            ("MIRROR", "Mirror and fill", "The other side of the face, and skin and hair from the photo"),
+            (AUTO.upper(), "Automatic", f"The best that this version has: {KINDS[0].label.lower()}"),
+            *((k.name.upper(), k.label, k.does[0].upper() + k.does[1:]) for k in KINDS if k.offered),
         ),
     )
     exposure: bpy.props.EnumProperty(
@@ -265,11 +265,12 @@ class HOLOTALK_PG_settings(bpy.types.PropertyGroup):
         return Path(bpy.path.abspath(self.photo))
 
 
-class HOLOTALK_PG_state(bpy.types.PropertyGroup):
-    """What goes on now: on the window manager, so never saved."""
+class HOLOTALK_PG_lane(bpy.types.PropertyGroup):
+    """What goes on now in one lane of jobs, and what was said last of it."""
 
     job: bpy.props.StringProperty()
-    """'', FIND, GENERATE, PREVIEW, RENDER or TRAINING."""
+    """The operator's ``job_name``: '' while nothing goes on, else FIND, GENERATE, PREVIEW, RENDER or TRAINING
+    in the lane of work."""
     stage: bpy.props.StringProperty()
     progress: bpy.props.FloatProperty(min=0.0, max=1.0)
     cancel_asked: bpy.props.BoolProperty()
@@ -279,10 +280,39 @@ class HOLOTALK_PG_state(bpy.types.PropertyGroup):
     """What went wrong last, and what to do."""
     details: bpy.props.StringProperty()
     """A file with more about the error."""
+
+    def free(self) -> None:
+        """Nothing goes on here; what was said last stays."""
+        self.job, self.stage, self.progress, self.cancel_asked = "", "", 0.0, False
+
+    def forget(self) -> None:
+        """Nothing goes on here, and nothing was said."""
+        self.free()
+        self.message = self.error = self.details = ""
+
+
+class HOLOTALK_PG_state(bpy.types.PropertyGroup):
+    """What goes on now: on the window manager, so never saved.
+
+    Each lane of :data:`~.jobs.LANES` is a property of its name.
+    """
+
+    work: bpy.props.PointerProperty(type=HOLOTALK_PG_lane)
+    """What the user waits for, and what operators without a job have to say."""
+    live: bpy.props.PointerProperty(type=HOLOTALK_PG_lane)
+    """What goes on beside it."""
     preview: bpy.props.StringProperty()
     """The picture of the last preview frame."""
     estimate: bpy.props.FloatProperty()
     """Seconds that the whole video will take, from the last preview; 0: not known."""
+
+    def lane(self, name: str) -> Any:
+        """The :class:`HOLOTALK_PG_lane` of this name."""
+        return getattr(self, name)
+
+    def forget_preview(self) -> None:
+        """There is no preview of this hologram."""
+        self.preview, self.estimate = "", 0.0
 
 
 def head_keys() -> Any:
@@ -402,4 +432,4 @@ def motion_of(settings: Any) -> LoopMotion:
     return loop_motion(settings.motion.lower(), settings.seconds, settings.fps)
 
 
-CLASSES = (HOLOTALK_PG_face, HOLOTALK_PG_settings, HOLOTALK_PG_state)
+CLASSES = (HOLOTALK_PG_face, HOLOTALK_PG_settings, HOLOTALK_PG_lane, HOLOTALK_PG_state)

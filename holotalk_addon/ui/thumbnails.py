@@ -19,6 +19,8 @@ from .operator_base import redraw
 
 SIDE = 512
 """Pixels of a thumbnail's longer side."""
+READ_SIDE = 4 * SIDE
+"""Pixels of the longer side that a picture is read at: the square about the faces is a part of it."""
 PICKED, OTHER = (255, 170, 60), (235, 235, 235)
 
 
@@ -86,14 +88,18 @@ def _make(name: str, key: object, make: Any) -> None:
 def _photo(path: Path, faces: tuple[tuple[float, ...], ...], picked: int) -> Any:
     """(H, W, 4) float32 0..1: the picture, small and upright, with its faces; None if it cannot be read."""
     import numpy as np
-    from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageDraw, ImageFont
+
+    from ..errors import HoloTalkError
+    from ..face import read_photo
 
     try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is read at a fraction of its size
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+        photo = read_photo(path, max_side=READ_SIDE)
+    except (OSError, HoloTalkError):
         return None
+    picture = Image.fromarray(photo.pixels).convert("RGBA")
+    if photo.alpha is not None:
+        picture.putalpha(Image.fromarray(photo.alpha))
     width, height = picture.size
     if faces:
         left, top, side = _square(width, height, faces)

@@ -43,8 +43,8 @@ def viewport() -> bpy.types.Area:
 
 
 def state():
-    """What HoloTalk is doing."""
-    return bpy.context.window_manager.holotalk
+    """What HoloTalk is doing that the user waits for."""
+    return bpy.context.window_manager.holotalk.work
 
 
 def shown() -> bpy.types.Scene:
@@ -358,9 +358,10 @@ def preview(s: Session) -> Steps:
     yield from s.until(lambda: at_work("PREVIEW"), SOON, "the preview begins")
     yield from s.until(idle, RENDER, "the preview")
     s.check("no error", not state().error, state().error)
-    picture = Path(state().preview)
-    s.check("there is a picture", state().preview and picture.is_file(), picture)
-    s.check("it says how long the video takes", state().estimate > 0, state().estimate)
+    told = bpy.context.window_manager.holotalk
+    picture = Path(told.preview)
+    s.check("there is a picture", told.preview and picture.is_file(), picture)
+    s.check("it says how long the video takes", told.estimate > 0, told.estimate)
     yield from s.shot("preview")
 
 
