@@ -66,11 +66,11 @@ def compared(path: Path, tools: pipeline.Tools, ways: Sequence[Completion]) -> N
         FaceError: there is no face in it.
     """
     photo = read_photo(path)
-    given = pipeline.fitted(photo, tools, pipeline.Stages()).head
-    drawn = draw_fitted(given, [level_view(yaw, SIDE) for yaw in YAWS])
+    seen_head = pipeline.fitted(photo, tools, pipeline.Stages()).head
+    drawn = draw_fitted(seen_head, [level_view(yaw, SIDE) for yaw in YAWS])
     rows = []
     for way in ways:
-        texture = way(given, lambda _fraction: None)
+        texture = way(seen_head, lambda _fraction: None)
         rows.append(np.concatenate([one.picture(texture) for one in drawn], axis=1))
     views = (np.concatenate(rows) * 255.0 + 0.5).astype(np.uint8)
     beside = np.zeros((len(views), SIDE, 3), dtype=np.uint8)

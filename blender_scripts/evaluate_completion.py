@@ -106,17 +106,17 @@ def _run(options: argparse.Namespace) -> int:
 
 def _way(name: str) -> tuple[Completion, str]:
     """A completion, and what its results depend on: :func:`made_by`, and the weights if it has any."""
-    kind, _, given = name.partition("=")
+    kind, _, own = name.partition("=")
     code = made_by()
     if kind == TEMPLATE:
         return judging.template_copy, code
-    if given and not Path(given).is_file():
-        raise OptionError(f"There is no file {given}: give the .tflite that {kind} shall run.")
-    way = pipeline.completion(kind, Path(given) if given else None)
+    if own and not Path(own).is_file():
+        raise OptionError(f"There is no file {own}: give the .tflite that {kind} shall run.")
+    way = pipeline.completion(kind, Path(own) if own else None)
     network = completion_kind(kind).network
     if network is None:
         return way, code
-    weights = Path(given) if given else find_network(network)
+    weights = Path(own) if own else find_network(network)
     return way, f"{code} {hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
@@ -186,14 +186,14 @@ def judge_person(
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
-    views = judging.lay_on(person, given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
+    views = judging.lay_on(person, seen_head)
     result = {}
     for name, way in ways.items():
-        texture = way(given, lambda _fraction: None)
+        texture = way(seen_head, lambda _fraction: None)
         pictures = judging.completed(views, texture)
         own = [_snapshot(picture.pixels) for picture in texture.pictures if picture.name in ("left", "right")]
-        if not own or rounded_yaw(photo_yaw(given.fit)) != 0:  # turned by other angles than the truth
+        if not own or rounded_yaw(photo_yaw(seen_head.fit)) != 0:  # turned by other angles than the truth
             own = list(np.zeros((0, SNAPSHOT_SIDE, SNAPSHOT_SIDE), dtype=np.uint8))
         result[name] = Judged(
             person.number,

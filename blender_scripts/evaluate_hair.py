@@ -112,10 +112,10 @@ def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
         FaceError: no face is found in the photo.
     """
     model = tools.model
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
-    views = judging.lay_on(person, given)
-    head = judging.laid(person, given)
-    texture = mirror_and_fill(given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
+    views = judging.lay_on(person, seen_head)
+    head = judging.laid(person, seen_head)
+    texture = mirror_and_fill(seen_head)
     haired = judging.completed(views, texture)
     plain = judging.completed(views, replace(texture, hair=None))
     bald = [replace(drawn, hair=None) for drawn in views.drawn]
@@ -135,7 +135,7 @@ def measure(person: judging.TruePerson, tools: pipeline.Tools) -> Measured:
         shown = [surface(head, drawn) for drawn in worn]
         result[way, :, 3] = judging.surface_miss(person, shown)
     truth = model.vertices(person.identity)
-    face = [judging.face_miss(model, shape, truth) for shape in (model.mean, given.fit.vertices)]
+    face = [judging.face_miss(model, shape, truth) for shape in (model.mean, seen_head.fit.vertices)]
     return Measured(person.attributes, result, np.array(face), haired)
 
 

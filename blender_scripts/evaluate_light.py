@@ -137,12 +137,12 @@ def judge(
     Raises:
         FaceError: no face is found in the photo.
     """
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
-    views = judging.lay_on(person, given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=TEXTURE).head
+    views = judging.lay_on(person, seen_head)
     unseen = judging.REGIONS.index("unseen")
     result = {}
     for name, way in ways.items():
-        pictures = judging.completed(views, way(given, lambda _fraction: None))
+        pictures = judging.completed(views, way(seen_head, lambda _fraction: None))
         scores = np.column_stack(
             [
                 judging.scores(person, views, pictures)[:, unseen] * [1, 1, 100],

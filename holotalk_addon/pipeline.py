@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .cae.self_check import SelfCheck
     from .face import Face, FaceModels, ParsingNetwork, Photo
     from .face.levelling import Levelled
-    from .head.completion import Completion, CompletionInput, NamedPicture
+    from .head.completion import Completion, NamedPicture, SeenHead
     from .head.fitting import HeadFit
     from .head.head import Head
     from .head.morphable_model import HeadModel
@@ -200,9 +200,9 @@ def person_from_pixels(
     model = tools.model
     paint = completion(complete)
     found = fitted(photo, tools, stages, face_number, texture_size, exposure)
-    given, fit, level = found.head, found.head.fit, found.level
+    seen_head, fit, level = found.head, found.head.fit, found.level
     with stages.stage("Completing the head") as progress:
-        texture = paint(given, progress)
+        texture = paint(seen_head, progress)
     head = Head(
         vertices=fit.vertices,
         polygons=model.polygons,
@@ -216,8 +216,8 @@ def person_from_pixels(
         hair=texture.hair,
     )
     with stages.stage("Comparing with the photo"):
-        check = check_head(given, texture, level.face, tools.faces.landmark, tools.faces.descriptor)
-    told = parsing_warnings(given.parsing, level.face.mesh, given.covered)
+        check = check_head(seen_head, texture, level.face, tools.faces.landmark, tools.faces.descriptor)
+    told = parsing_warnings(seen_head.parsing, level.face.mesh, seen_head.covered)
     taken = found.taken
     warnings = (*taken.photo.warnings, *taken.face.warnings, *told, *check.warnings)
     return Person(
@@ -243,7 +243,7 @@ class Fitted:
     taken: TakenFace
     level: Levelled
     """The photo and its faces, turned so that the chosen one stands upright."""
-    head: CompletionInput
+    head: SeenHead
     """In the levelled photo's pixels; its hair grown."""
 
 
@@ -304,11 +304,11 @@ def fitted(
     return Fitted(taken, level, _head_of(level, tools, stages, texture_size))
 
 
-def _head_of(level: Levelled, tools: Tools, stages: Stages, texture_size: int | None) -> CompletionInput:
+def _head_of(level: Levelled, tools: Tools, stages: Stages, texture_size: int | None) -> SeenHead:
     from .face import person_mask
     from .face.quality import is_covered
     from .head.camera import Camera
-    from .head.completion import CompletionInput
+    from .head.completion import SeenHead
     from .head.fitting import fit_head
     from .head.hair_volume import grow_hair
     from .head.mouth import meet_teeth
@@ -329,12 +329,12 @@ def _head_of(level: Levelled, tools: Tools, stages: Stages, texture_size: int | 
     with stages.stage("Projecting the photo") as progress:
         layout = texels(model, texture_size or DEFAULT_SIZE)
         baked = bake_photo(model, fit, layout, photo.pixels, person, progress=progress)
-    given = CompletionInput(
+    seen_head = SeenHead(
         model, fit, layout, photo.pixels, person, baked, parsing, covered=covered, inside=photo.inside
     )
     with stages.stage("Growing the hair") as progress:
-        given = replace(given, hair=grow_hair(given, progress))
-    return given
+        seen_head = replace(seen_head, hair=grow_hair(seen_head, progress))
+    return seen_head
 
 
 def new_file() -> None:

@@ -30,7 +30,7 @@ LIGHTER = np.float32(0.4)
 
 
 @pytest.fixture(scope="module")
-def given(tools):
+def seen_head(tools):
     from holotalk_addon.face import read_photo
 
     photo = read_photo(assets.demo_portrait())
@@ -38,18 +38,18 @@ def given(tools):
 
 
 @pytest.fixture(scope="module")
-def filled(given):
-    return mirror_and_fill(given)
+def filled(seen_head):
+    return mirror_and_fill(seen_head)
 
 
 @pytest.fixture(scope="module")
-def drawn(given):
-    return drawing.draw_fitted(given, stacks.side_views())
+def drawn(seen_head):
+    return drawing.draw_fitted(seen_head, stacks.side_views())
 
 
 @pytest.fixture(scope="module")
-def shown(given, filled, drawn):
-    return stacks.draw_sides(given, filled, drawn)
+def shown(seen_head, filled, drawn):
+    return stacks.draw_sides(seen_head, filled, drawn)
 
 
 def test_the_stack_is_front_side_and_masks(shown):
@@ -106,15 +106,15 @@ def lighter(shown):
     return {name: LIGHTER * share[..., None] for name, share in zip(SIDES, unseen, strict=True)}
 
 
-def test_pictures_that_agree_change_nothing(given, filled, drawn, shown):
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {}))
+def test_pictures_that_agree_change_nothing(seen_head, filled, drawn, shown):
+    painted = painting.paint_sides(seen_head, filled, side_pictures(drawn, shown, {}))
     np.testing.assert_array_equal(painted.pixels, filled.pixels)
     np.testing.assert_array_equal(painted.hair.texture, filled.hair.texture)
 
 
-def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, shown, lighter):
+def test_a_change_gets_on_to_its_side_of_head_and_hair(seen_head, filled, drawn, shown, lighter):
     """A left side in the light: seen from there, nowhere else, and not where the photo was."""
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, {"left": lighter["left"]}))
+    painted = painting.paint_sides(seen_head, filled, side_pictures(drawn, shown, {"left": lighter["left"]}))
     change = [
         (one.picture(painted) - one.picture(filled))[..., 0] for one in drawn
     ]  # of red light, in front, left, right, back
@@ -139,7 +139,7 @@ def test_a_change_gets_on_to_its_side_of_head_and_hair(given, filled, drawn, sho
     np.testing.assert_array_equal(painted.pixels[seen], filled.pixels[seen])
 
 
-def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, shown, lighter):
+def test_what_the_photo_denies_is_not_believed_nearby(seen_head, filled, drawn, shown, lighter):
     """A whole side is lighter, and with it what the photo showed otherwise: then beside that all is doubtful,
     and there is no seam; far from it nothing tells against it.
     """
@@ -147,7 +147,7 @@ def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, show
     partly = side_pictures(drawn, shown, {"left": lighter["left"]})
     before = drawn[1].picture(filled)
     believed, doubted = (
-        (drawn[1].picture(painting.paint_sides(given, filled, sides)) - before)[..., 0]
+        (drawn[1].picture(painting.paint_sides(seen_head, filled, sides)) - before)[..., 0]
         for sides in (partly, whole)
     )
     seen = (shown.seen[0] > 200).astype(np.uint8)
@@ -162,17 +162,17 @@ def test_what_the_photo_denies_is_not_believed_nearby(given, filled, drawn, show
     assert np.median(doubted[behind] / np.maximum(believed[behind], 0.05)) > 0.95
 
 
-def test_what_fades_is_not_painted(given, filled, drawn, shown):
+def test_what_fades_is_not_painted(seen_head, filled, drawn, shown):
     """The network has learnt nothing about the end of the bust: a change there alone is none."""
     ends = [one.ends() & (one.hair_cover() < 0.9) for one in drawn[1:]]
     assert all(end.sum() > 200 for end in ends)
     changes = {name: LIGHTER * end[..., None] for name, end in zip(SIDES, ends, strict=True)}
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+    painted = painting.paint_sides(seen_head, filled, side_pictures(drawn, shown, changes))
     change = np.abs(painted.pixels[..., :3].astype(int) - filled.pixels[..., :3])
     assert np.quantile(change, 0.999) <= 3
 
 
-def test_hair_changes_evenly_and_begins_softly(given, filled, drawn, shown):
+def test_hair_changes_evenly_and_begins_softly(seen_head, filled, drawn, shown):
     """All three sides are lighter alike: so is everything far from what the photo showed, also where two
     pictures meet; beside that next to nothing is, and there is no seam.
     """
@@ -181,8 +181,8 @@ def test_hair_changes_evenly_and_begins_softly(given, filled, drawn, shown):
         name: 0.3 * side / np.float32(255) * share[..., None]
         for name, side, share in zip(SIDES, shown.side, unseen, strict=True)
     }
-    painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, by_a_third))
-    seen, solid = given.hair.seen, filled.hair.texture[..., 3] > 200
+    painted = painting.paint_sides(seen_head, filled, side_pictures(drawn, shown, by_a_third))
+    seen, solid = seen_head.hair.seen, filled.hair.texture[..., 3] > 200
     before, after = (t.hair.texture[..., 1].astype(float) / 255 + stacks.DARKEST for t in (filled, painted))
     change = np.log(after / before)
     three = np.concatenate([seen] * 3, axis=1)  # around the head
@@ -209,11 +209,11 @@ def test_the_soft_beginning_goes_all_around_the_head():
     assert np.abs(share[:, 0] - share[:, -1]).max() <= steps.max() < 0.03
 
 
-def test_painting_keeps_colours(given, filled, drawn, shown):
+def test_painting_keeps_colours(seen_head, filled, drawn, shown):
     """A picture that is redder, or too bright to have its colour, makes lighter, and redder nothing."""
     red = {name: np.array([0.5, 0.0, 0.0], np.float32) for name in SIDES}
     for changes in (red, dict.fromkeys(SIDES, np.float32(-0.1))):
-        painted = painting.paint_sides(given, filled, side_pictures(drawn, shown, changes))
+        painted = painting.paint_sides(seen_head, filled, side_pictures(drawn, shown, changes))
         for before, after in (
             (filled.pixels, painted.pixels),
             (filled.hair.texture, painted.hair.texture),
@@ -226,8 +226,8 @@ def test_painting_keeps_colours(given, filled, drawn, shown):
 
 
 @pytest.fixture(scope="module")
-def lit(given, filled):
-    return light.light_skin(given, filled)
+def lit(seen_head, filled):
+    return light.light_skin(seen_head, filled)
 
 
 def on_a_ball():
@@ -268,8 +268,8 @@ def test_a_lamp_is_found_and_does_not_light_what_is_turned_away(lamp):
     assert found[away].mean() < 0.65 * found[normals @ lamp > 0.7].mean()
 
 
-def test_light_leaves_what_was_seen_and_begins_without_a_seam(given, filled, lit):
-    model = given.model
+def test_light_leaves_what_was_seen_and_begins_without_a_seam(seen_head, filled, lit):
+    model = seen_head.model
     skin = model.vertex_parts == 0
     seen = fill.at_vertices(model, filled.seen[..., None])[:, 0]
     assert np.median(np.abs(lit.change[skin & (seen > 0.9)])) < 0.05
@@ -280,32 +280,35 @@ def test_light_leaves_what_was_seen_and_begins_without_a_seam(given, filled, lit
     assert np.quantile(np.abs(lit.change[i] - lit.change[j])[across], 0.9) < 0.1
 
 
-def test_skin_is_as_light_and_pictures_agree(given, filled, drawn, shown, lit):
+def test_skin_is_as_light_and_pictures_agree(seen_head, filled, drawn, shown, lit):
     """Far lighter sides count as far as the light goes; where the light asks for nothing they are none."""
     sides = side_pictures(drawn, shown, dict.fromkeys(SIDES, LIGHTER))
     dark, none, bright = (
-        painting.paint_sides(given, filled, sides, dataclasses.replace(lit, change=np.full(V, change)))
-        for V in [len(given.model.mean)]
+        painting.paint_sides(seen_head, filled, sides, dataclasses.replace(lit, change=np.full(V, change)))
+        for V in [len(seen_head.model.mean)]
         for change in (-0.2, 0.0, 0.2)
     )
     unseen = filled.seen < 0.01
-    unseen &= given.layout.draw(given.model, given.model.region("neck")) > 0.9
+    unseen &= seen_head.layout.draw(seen_head.model, seen_head.model.region("neck")) > 0.9
     light_of = [luminance(t.pixels[unseen][:, :3].astype(float)).mean() for t in (filled, dark, none, bright)]
     assert light_of[2] == pytest.approx(light_of[0], rel=0.01)
     assert 0.85 < light_of[1] / light_of[0] < 0.95
     assert 1.05 < light_of[3] / light_of[0] < 1.3
 
 
-def test_hair_is_not_darker_than_the_light_makes_it(given, filled, drawn, shown, lit):
+def test_hair_is_not_darker_than_the_light_makes_it(seen_head, filled, drawn, shown, lit):
     darker = side_pictures(drawn, shown, dict.fromkeys(SIDES, np.float32(-0.3)))
     lamps = np.zeros_like(lit.light.lamps)
     even = dataclasses.replace(lit, light=light.SkinLight(0.4, lamps))
     front = dataclasses.replace(lit, light=light.find_light(*(a[on_a_ball()[1]] for a in lamp_in_front())))
-    hidden = given.hair.seen < 0.01
+    hidden = seen_head.hair.seen < 0.01
     hidden &= filled.hair.texture[..., 3] > 200
     was, freely, evenly, lamp = (
         luminance(t.hair.texture[hidden][:, :3].astype(float)).mean()
-        for t in (filled, *(painting.paint_sides(given, filled, darker, one) for one in (None, even, front)))
+        for t in (
+            filled,
+            *(painting.paint_sides(seen_head, filled, darker, one) for one in (None, even, front)),
+        )
     )
     assert freely < 0.7 * was
     assert evenly == pytest.approx(was, rel=0.01)
@@ -456,8 +459,8 @@ def test_photos_are_spoilt_and_truth_follows_their_colours(person):
 
 
 def test_stacks_to_learn_from_lie_on_the_truth(person, tools):
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
-    made = stack_data.learning_stacks(person, given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
+    made = stack_data.learning_stacks(person, seen_head)
     assert made.side.shape == (1, 3, stacks.STACK_SIZE, stacks.STACK_SIZE, 3)
     head = made.cover[0] > 127
     both = (head & person.head).sum(axis=(1, 2)) / (head | person.head).sum(axis=(1, 2))
@@ -469,15 +472,15 @@ def test_stacks_to_learn_from_lie_on_the_truth(person, tools):
     truth, side = (array[0, 0].astype(float) / 255 for array in (made.truth, made.side))
     assert np.abs(truth - side)[seen].mean() < 0.12
     # Nothing of the truth is in the stack.
-    other = stack_data.learning_stacks(dataclasses.replace(person, colour=1 - person.colour), given)
+    other = stack_data.learning_stacks(dataclasses.replace(person, colour=1 - person.colour), seen_head)
     for name in ("front", "side", "seen", "cover", "hair"):
         np.testing.assert_array_equal(getattr(made, name), getattr(other, name))
     assert not np.array_equal(made.truth, other.truth)
 
 
 def test_stacks_are_kept_and_read_again(person, tools, tmp_path):
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
-    made = stack_data.learning_stacks(person, given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
+    made = stack_data.learning_stacks(person, seen_head)
     stack_data.write_stacks(tmp_path / "shard_00000.npz", made)
     stack_data.write_stacks(tmp_path / "shard_00001.npz", made)
     again = stack_data.read_stacks(tmp_path)
@@ -494,5 +497,5 @@ def test_stacks_are_kept_and_read_again(person, tools, tmp_path):
     with pytest.raises(OptionError, match="--size 256"):
         stack_data.learning_stacks(
             dataclasses.replace(person, views=tuple(dataclasses.replace(v, size=128) for v in person.views)),
-            given,
+            seen_head,
         )

@@ -36,8 +36,8 @@ def samples(first, count, off=0.0):
     sums = numbers.sum(axis=1, keepdims=True) + np.float32(off)
 
     def make(chosen, rng):
-        given = numbers[chosen]
-        return (given if rng is None else given + rng.normal(0, 0.01, given.shape)), sums[chosen]
+        seen_head = numbers[chosen]
+        return (seen_head if rng is None else seen_head + rng.normal(0, 0.01, seen_head.shape)), sums[chosen]
 
     return engine.Samples(first + np.arange(count), make, arrays_digest((numbers, sums)))
 

@@ -10,7 +10,7 @@ from faces import case_path
 
 
 @pytest.fixture(scope="module")
-def given(tools, demo_person):
+def seen_head(tools, demo_person):
     """The demo portrait as a completion gets it."""
     from holotalk_addon import pipeline
 
@@ -18,10 +18,10 @@ def given(tools, demo_person):
 
 
 @pytest.fixture(scope="module")
-def hair(given):
+def hair(seen_head):
     """As it grows; the completion of the head shades it afterwards."""
-    assert given.hair is not None
-    return given.hair.hair
+    assert seen_head.hair is not None
+    return seen_head.hair.hair
 
 
 def texels(hair):
@@ -130,37 +130,37 @@ def test_no_side_is_dropped(columns):
     assert hung(cover).max() < 0.5, "a speck is no hair"
 
 
-def test_unseen_hair_has_the_colour_of_the_seen(hair, given):
+def test_unseen_hair_has_the_colour_of_the_seen(hair, seen_head):
     """The back of the head, which no photo from the front shows."""
     from holotalk_addon.head.hair_mask import hair_mask
 
-    mask = hair_mask(given)
+    mask = hair_mask(seen_head)
     rows, columns = np.nonzero(cv2.erode(mask.hair, np.ones((5, 5))) > 0.5)
     place = (np.stack([columns, rows], axis=1) + 0.5) / mask.scale + mask.corner
-    seen = given.pixels[place[:, 1].astype(int), place[:, 0].astype(int)].astype(float).mean(axis=0)
+    seen = seen_head.pixels[place[:, 1].astype(int), place[:, 0].astype(int)].astype(float).mean(axis=0)
     back = drawn(hair) & (hair.vertices[hair.polygons].mean(axis=1)[:, 2] < -0.08)
     painted = texels(hair)[back, :3]
     assert np.abs(painted.mean(axis=0) - seen).max() < 40
     assert painted.std(axis=0).max() > 2, "with the grain of strands"
 
 
-def test_the_same_photo_grows_the_same_hair(hair, given):
+def test_the_same_photo_grows_the_same_hair(hair, seen_head):
     from holotalk_addon.head.hair_volume import grow_hair
 
-    again = grow_hair(given).hair
+    again = grow_hair(seen_head).hair
     for field in dataclasses.fields(hair):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(hair, field.name))
 
 
-def test_a_bald_head_stays_bald(tools, given, demo_person):
+def test_a_bald_head_stays_bald(tools, seen_head, demo_person):
     """The fitted head itself, drawn in skin colour all over, is all there is of the person."""
     from holotalk_addon.head.hair_volume import grow_hair
     from holotalk_addon.head.raster import barycentric, pixel_centres, rasterize
 
-    model, fit = tools.model, given.fit
+    model, fit = tools.model, seen_head.fit
     at = fit.to_camera(fit.posed(model))
     corners = fit.camera.project(at)[model.triangles]
-    height, width = given.person.shape
+    height, width = seen_head.person.shape
     raster = rasterize(corners, -at[model.triangles][..., 2], width, height)
     pixel, triangle, centre = pixel_centres(raster)
     shade = np.einsum(
@@ -174,42 +174,42 @@ def test_a_bald_head_stays_bald(tools, given, demo_person):
     person[pixel] = 1
     pixels, person = pixels.reshape(height, width, 3), person.reshape(height, width)
     parsing = tools.parsing(pixels, demo_person.face.mesh)
-    assert grow_hair(dataclasses.replace(given, pixels=pixels, person=person, parsing=parsing)) is None
+    assert grow_hair(dataclasses.replace(seen_head, pixels=pixels, person=person, parsing=parsing)) is None
 
 
 @pytest.fixture
-def painted_on(tools, given, demo_person):
+def painted_on(tools, seen_head, demo_person):
     """The same portrait with something painted in it that the person's outline takes in."""
 
     def paint(where, colour):
-        pixels, person = given.pixels.copy(), given.person.copy()
+        pixels, person = seen_head.pixels.copy(), seen_head.person.copy()
         pixels[where] = colour
         person[where] = 1.0
         parsing = tools.parsing(pixels, demo_person.face.mesh)
-        return dataclasses.replace(given, pixels=pixels, person=person, parsing=parsing)
+        return dataclasses.replace(seen_head, pixels=pixels, person=person, parsing=parsing)
 
     return paint
 
 
-def beside_head(given, tools, right_m, up_m):
+def beside_head(seen_head, tools, right_m, up_m):
     """The photo's pixel so many metres to the picture's right of the eyes, and above them; pixels a metre."""
     from holotalk_addon.head.head import PARTS
 
-    model, fit = tools.model, given.fit
+    model, fit = tools.model, seen_head.fit
     eyes = fit.to_camera(fit.posed(model))[model.vertex_parts == PARTS.index("eyes")].mean(axis=0)
     metre = fit.camera.focal / -eyes[2]
     return fit.camera.project(eyes[None])[0] + metre * np.array([right_m, -up_m]), metre
 
 
-def test_a_light_behind_the_hair_is_not_painted_on_it(hair, given, tools, painted_on):
+def test_a_light_behind_the_hair_is_not_painted_on_it(hair, seen_head, tools, painted_on):
     """A red lamp at the outline: in none of the texture is there any red."""
     from holotalk_addon.head.hair_volume import grow_hair
 
-    rows, columns = np.indices(given.person.shape)
-    (_, y), metre = beside_head(given, tools, 0.0, 0.05)
-    x = np.flatnonzero(given.person[int(y)] > 0.5).max() + 0.006 * metre
+    rows, columns = np.indices(seen_head.person.shape)
+    (_, y), metre = beside_head(seen_head, tools, 0.0, 0.05)
+    x = np.flatnonzero(seen_head.person[int(y)] > 0.5).max() + 0.006 * metre
     lamp = np.hypot(columns - x, rows - y) < 0.013 * metre
-    assert 0 < (given.person[lamp] > 0.5).mean() < 0.7, "at the outline"
+    assert 0 < (seen_head.person[lamp] > 0.5).mean() < 0.7, "at the outline"
     lit = grow_hair(painted_on(lamp, (255, 10, 20))).hair
     red, green, blue = np.moveaxis(lit.texture[drawn_texels(lit), :3].astype(int), 1, 0)
     assert (red - np.maximum(green, blue)).max() < 90
@@ -222,24 +222,24 @@ def drawn_texels(hair):
     return hair.texture[..., 3] > 127
 
 
-def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools, painted_on):
+def test_an_arm_held_to_the_head_is_no_hair(hair, seen_head, tools, painted_on):
     """A bar in the face's colour from the scalp to the picture's edge, shaded as round things are."""
     from holotalk_addon.head.hair_mask import hair_mask
     from holotalk_addon.head.hair_volume import grow_hair
 
-    (x, y), metre = beside_head(given, tools, 0.05, 0.07)
-    (cheek_x, cheek_y), _ = beside_head(given, tools, 0.03, -0.03)
+    (x, y), metre = beside_head(seen_head, tools, 0.05, 0.07)
+    (cheek_x, cheek_y), _ = beside_head(seen_head, tools, 0.03, -0.03)
     skin = np.median(
-        given.pixels[int(cheek_y) - 4 : int(cheek_y) + 5, int(cheek_x) - 4 : int(cheek_x) + 5], (0, 1)
+        seen_head.pixels[int(cheek_y) - 4 : int(cheek_y) + 5, int(cheek_x) - 4 : int(cheek_x) + 5], (0, 1)
     )
-    rows, columns = np.indices(given.person.shape)
+    rows, columns = np.indices(seen_head.person.shape)
     off = (rows - y - 0.3 * (columns - x)) / (0.02 * metre)
     arm = (columns > x) & (np.abs(off) < 1)
     raised = painted_on(arm, (0.55 + 0.45 * np.sqrt(1 - off[arm] ** 2))[:, None] * skin)
     mask = hair_mask(raised)
     assert mask.hidden.any()
     assert not (mask.hair * mask.hidden).any()
-    assert not hair_mask(given).hidden.any()
+    assert not hair_mask(seen_head).hidden.any()
     grown = grow_hair(raised).hair
     high = [h.vertices[used_by(h, drawn(h))] for h in (hair, grown)]
     reach = [np.abs(v[v[:, 1] > 0.05][:, 0]).max() for v in high]
@@ -248,16 +248,16 @@ def test_an_arm_held_to_the_head_is_no_hair(hair, given, tools, painted_on):
     assert light[1] == pytest.approx(light[0], abs=12), "in the colour of hair"
 
 
-def test_a_wall_that_the_outline_takes_in_is_no_hair(hair, given, tools):
+def test_a_wall_that_the_outline_takes_in_is_no_hair(hair, seen_head, tools):
     """The person's outline reaches far into the ground on one side."""
     from holotalk_addon.head.hair_mask import hair_mask
 
-    rows, columns = np.indices(given.person.shape)
-    (x, y), metre = beside_head(given, tools, 0.10, 0.20)
-    (_, low), _ = beside_head(given, tools, 0.0, 0.0)
+    rows, columns = np.indices(seen_head.person.shape)
+    (x, y), metre = beside_head(seen_head, tools, 0.10, 0.20)
+    (_, low), _ = beside_head(seen_head, tools, 0.0, 0.0)
     wall = (columns > x) & (columns < x + 0.07 * metre) & (rows > y) & (rows < low)
-    wider = dataclasses.replace(given, person=np.maximum(given.person, wall.astype(np.float32)))
-    before, after = hair_mask(given).hair, hair_mask(wider).hair
+    wider = dataclasses.replace(seen_head, person=np.maximum(seen_head.person, wall.astype(np.float32)))
+    before, after = hair_mask(seen_head).hair, hair_mask(wider).hair
     more = (after > 0.5) & (before < 0.5)
     assert more.sum() < 0.06 * (before > 0.5).sum()
 
@@ -273,17 +273,17 @@ def test_hair_stands_off_behind_as_beside(hair, demo_person):
     assert behind > 0.5 * beside > 0.005
 
 
-def test_curls_of_the_outline_go_on_behind(hair, given, tools):
+def test_curls_of_the_outline_go_on_behind(hair, seen_head, tools):
     """The person's outline in waves of 7 mm: the back of the head is uneven too."""
     from holotalk_addon.head.hair_volume import grow_hair
 
-    rows, columns = np.indices(given.person.shape)
-    (x, y), metre = beside_head(given, tools, 0.0, 0.02)
-    inside = cv2.distanceTransform((given.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    rows, columns = np.indices(seen_head.person.shape)
+    (x, y), metre = beside_head(seen_head, tools, 0.0, 0.02)
+    inside = cv2.distanceTransform((seen_head.person > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     wave = np.sin(np.arctan2(rows - y, columns - x) * 40) > 0
     bitten = (inside < 0.014 * metre) & wave & (rows < y)
     curly = grow_hair(
-        dataclasses.replace(given, person=np.where(bitten, 0, given.person).astype(np.float32))
+        dataclasses.replace(seen_head, person=np.where(bitten, 0, seen_head.person).astype(np.float32))
     ).hair
 
     def unevenness(grown):
@@ -378,16 +378,16 @@ def test_white_hair_about_a_bald_crown_lies_on_the_head(tools, name):
     from holotalk_addon.face import read_photo
     from holotalk_addon.head.hair_mask import hair_mask
 
-    given = pipeline.fitted(read_photo(case_path(name)), tools, pipeline.Stages(), 1, 512).head
-    mask = hair_mask(given)
+    seen_head = pipeline.fitted(read_photo(case_path(name)), tools, pipeline.Stages(), 1, 512).head
+    mask = hair_mask(seen_head)
     assert mask.crown_bare
     # On both sides of the head, and nowhere far from it: no wig with a gap at the temples.
     middle = mask.head.any(axis=0).nonzero()[0].mean()
     sides = mask.hair[:, : round(middle)].sum(), mask.hair[:, round(middle) :].sum()
     assert min(sides) > 0.2 * sum(sides)
-    grown = given.grown
+    grown = seen_head.grown
     assert grown is not None
-    scalp = given.fit.vertices[given.model.region("scalp") > 0.5]
+    scalp = seen_head.fit.vertices[seen_head.model.region("scalp") > 0.5]
     assert grown.vertices[grown.vertices[:, 1] > 0.03][:, 0].max() < scalp[:, 0].max() + 0.008
     assert grown.vertices[grown.vertices[:, 1] > 0.03][:, 0].min() > scalp[:, 0].min() - 0.008
     shown = grown.texture[grown.texture[..., 3] > 200][:, :3]

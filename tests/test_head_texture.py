@@ -12,7 +12,7 @@ from heads import FLIP, known_person, part
 from holotalk_addon import assets
 from holotalk_addon.face import person_mask, rotation_from_angles
 from holotalk_addon.head.camera import Camera
-from holotalk_addon.head.completion import CompletionInput
+from holotalk_addon.head.completion import SeenHead
 from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import fit_head
 from holotalk_addon.head.texture import bake_photo, texels
@@ -80,7 +80,7 @@ def test_the_ground_never_reaches_the_head(demo_person, model, layout, parsing, 
     same[layout.texel[layout.of_part(model, "teeth")]] = False
     assert np.array_equal(plain.seen.ravel()[same], magenta.seen.ravel()[same])
     assert np.abs(plain.colour - magenta.colour)[shown].max() < 0.02
-    finished = mirror_and_fill(CompletionInput(model, fit, layout, painted, mask, magenta, parsing))
+    finished = mirror_and_fill(SeenHead(model, fit, layout, painted, mask, magenta, parsing))
     assert magenta_texels(finished.pixels) == 0
     # Without the mask it would reach it: the test sees that.
     careless = bake_photo(model, fit, layout, painted, np.ones_like(mask))

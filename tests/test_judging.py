@@ -64,8 +64,8 @@ def people(folder):
 def judged_by_hand(people, tools):
     """The first person's fit, laid on the truth."""
     person = people[0]
-    given = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
-    return person, given, judging.lay_on(person, given)
+    seen_head = pipeline.fitted(person.taken(), tools, pipeline.Stages(), texture_size=512).head
+    return person, seen_head, judging.lay_on(person, seen_head)
 
 
 def test_people_come_as_they_were_written(people, tools):
@@ -121,11 +121,11 @@ def test_the_photo_shows_no_back_and_half_of_the_sides(judged_by_hand):
 
 def test_a_true_texture_beats_black(judged_by_hand, tools):
     """The more of the truth a completion knows, the better it scores."""
-    person, given, views = judged_by_hand
-    size = given.layout.size
-    black = HeadTexture(np.zeros((size, size, 4), np.uint8), given.baked.seen)
-    copied = judging.template_copy(given)
-    mirrored = pipeline.completion("mirror")(given, lambda _f: None)
+    person, seen_head, views = judged_by_hand
+    size = seen_head.layout.size
+    black = HeadTexture(np.zeros((size, size, 4), np.uint8), seen_head.baked.seen)
+    copied = judging.template_copy(seen_head)
+    mirrored = pipeline.completion("mirror")(seen_head, lambda _f: None)
     tables = [
         judging.scores(person, views, judging.completed(views, texture))
         for texture in (black, copied, mirrored)
@@ -153,11 +153,11 @@ def test_shade_on_bare_skin_is_told_with_its_sign(judged_by_hand):
 
 
 def test_a_template_copy_keeps_the_photo(judged_by_hand):
-    _, given, _ = judged_by_hand
-    copied = judging.template_copy(given)
-    seen = given.baked.seen > 0.999
-    np.testing.assert_allclose(copied.pixels[seen, :3] / 255.0, given.baked.colour[seen], atol=0.01)
-    assert copied.pixels.shape == (given.layout.size, given.layout.size, 4)
+    _, seen_head, _ = judged_by_hand
+    copied = judging.template_copy(seen_head)
+    seen = seen_head.baked.seen > 0.999
+    np.testing.assert_allclose(copied.pixels[seen, :3] / 255.0, seen_head.baked.colour[seen], atol=0.01)
+    assert copied.pixels.shape == (seen_head.layout.size, seen_head.layout.size, 4)
 
 
 @pytest.mark.slow
@@ -165,11 +165,11 @@ def test_judging_goes_on_where_it_stopped(script, folder, tools):
     data = open_data(folder, "full")
     asked = []
 
-    def counted(given, progress):
+    def counted(seen_head, progress):
         asked.append(1)
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return judging.template_copy(given, progress)
+        return judging.template_copy(seen_head, progress)
 
     kept = folder / "judged"
     with pytest.raises(KeyboardInterrupt):
@@ -485,7 +485,7 @@ def test_results_depend_on_the_code_and_the_networks(script, monkeypatch, tmp_pa
     learned = script._way("cae")[1]
     assert learned.startswith(f"{made_by} ")
     other = tmp_path / "parsing.tflite"
-    given = script.find_network
-    other.write_bytes(given("parsing").read_bytes() + b"1")
-    monkeypatch.setattr(script, "find_network", lambda key: other if key == "parsing" else given(key))
+    seen_head = script.find_network
+    other.write_bytes(seen_head("parsing").read_bytes() + b"1")
+    monkeypatch.setattr(script, "find_network", lambda key: other if key == "parsing" else seen_head(key))
     assert script.made_by() != made_by

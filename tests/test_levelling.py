@@ -132,16 +132,16 @@ def head_of(pixels, tools):
 def assert_same_head(upright, turned, tools):
     """Hair, texture and shape agree as far as two runs of the face network do."""
     model = tools.model
-    masks = [hair_mask(given) for given in (upright, turned)]
+    masks = [hair_mask(seen_head) for seen_head in (upright, turned)]
     for name in ("hair", "person"):
         a, b = (getattr(mask, name) for mask in masks)
         assert np.minimum(a, b).sum() / np.maximum(a, b).sum() > 0.88, name
-    seen = [given.baked.seen for given in (upright, turned)]
+    seen = [seen_head.baked.seen for seen_head in (upright, turned)]
     assert np.minimum(*seen).sum() / np.maximum(*seen).sum() > 0.92
     both = np.minimum(*seen) > 0.5
-    colours = [given.baked.colour[both] for given in (upright, turned)]
+    colours = [seen_head.baked.colour[both] for seen_head in (upright, turned)]
     assert np.abs(colours[0] - colours[1]).mean() * 255 < 8.0
-    posed = [given.fit.posed(model) for given in (upright, turned)]
+    posed = [seen_head.fit.posed(model) for seen_head in (upright, turned)]
     assert np.linalg.norm(posed[0] - posed[1], axis=1).mean() < 0.0018
 
 

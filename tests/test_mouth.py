@@ -16,7 +16,7 @@ from holotalk_addon.face import find_faces, read_photo, rotation_from_angles
 from holotalk_addon.face.pose import mesh_rotation
 from holotalk_addon.head.base_mesh import BaseMesh
 from holotalk_addon.head.camera import Camera
-from holotalk_addon.head.completion import CompletionInput
+from holotalk_addon.head.completion import SeenHead
 from holotalk_addon.head.fill import mirror_and_fill
 from holotalk_addon.head.fitting import HeadFit, fit_head, opposed_expressions
 from holotalk_addon.head.head import PARTS
@@ -357,8 +357,8 @@ def test_nothing_but_teeth_takes_what_lies_between_the_lips(demo_person, model, 
     person = np.ones((height, width), np.float32)
     baked = bake_photo(model, fit, layout, pixels, person)
     parsing = tools.parsing(pixels, demo_person.face.mesh)
-    given = CompletionInput(model, fit, layout, pixels, person, baked, parsing)
-    finished = mirror_and_fill(given).pixels.astype(int)
+    seen_head = SeenHead(model, fit, layout, pixels, person, baked, parsing)
+    finished = mirror_and_fill(seen_head).pixels.astype(int)
     magenta = np.minimum(finished[..., 0], finished[..., 2]) - finished[..., 1] > 60
     assert magenta.sum() == 0
     # The photo as it is shows teeth there, and gives them to teeth.

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..errors import AssetError
 from ..face.networks import Network
 from ..head.colours import luminance
-from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPicture
+from ..head.completion import Completion, HeadTexture, NamedPicture, SeenHead
 from ..head.fill import mirror_and_fill
 from ..head.head import PARTS
 from ..head.morphable_model import HeadModel
@@ -89,28 +89,30 @@ class HolotalkNetwork:
 def holotalk_completion(network: HolotalkNetwork) -> Completion:
     """The completion that paints with this network's pictures."""
 
-    def complete(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
-        front = photo_snapshot(given.model, given.fit, given.pixels, given.person)
-        sides = network(given.model, front, photo_yaw(given.fit))
-        filled = mirror_and_fill(given, lambda f: progress(0.6 * f))
-        pixels = _painted(given, sides, filled, lambda f: progress(0.6 + 0.4 * f))
+    def complete(seen_head: SeenHead, progress: Progress = silent) -> HeadTexture:
+        front = photo_snapshot(seen_head.model, seen_head.fit, seen_head.pixels, seen_head.person)
+        sides = network(seen_head.model, front, photo_yaw(seen_head.fit))
+        filled = mirror_and_fill(seen_head, lambda f: progress(0.6 * f))
+        pixels = _painted(seen_head, sides, filled, lambda f: progress(0.6 + 0.4 * f))
         return HeadTexture(pixels, filled.seen, filled.hair, _named(sides))
 
     return complete
 
 
 def _painted(
-    given: CompletionInput, sides: SidePictures, filled: HeadTexture, progress: Progress
+    seen_head: SeenHead, sides: SidePictures, filled: HeadTexture, progress: Progress
 ) -> NDArray[np.uint8]:
     """(S, S, 4) the filled texture with the sides' brightness where the photo did not see the skin."""
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     light = np.zeros((layout.size, layout.size), dtype=np.float32)
     weight = np.zeros_like(light)
     for step, (picture, yaw) in enumerate(((sides.left, -sides.turn), (sides.right, sides.turn))):
         large = cv2.resize(picture, (_LARGE, _LARGE), interpolation=cv2.INTER_CUBIC)
         grey = (np.clip(large, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
         view = level_view(yaw, _LARGE)
-        stands = replace(given.fit, rotation=view.rotation, translation=view.translation, camera=view.camera)
+        stands = replace(
+            seen_head.fit, rotation=view.rotation, translation=view.translation, camera=view.camera
+        )
         on_head = (large > _ON_HEAD).astype(np.float32)
         baked = bake_photo(model, stands, layout, grey.repeat(3).reshape(_LARGE, _LARGE, 3), on_head)
         light += baked.colour[..., 0] * baked.seen

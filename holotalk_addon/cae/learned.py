@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import AssetError
 from ..face.networks import Network
-from ..head.completion import Completion, CompletionInput, HeadTexture, NamedPicture
+from ..head.completion import Completion, HeadTexture, NamedPicture, SeenHead
 from ..head.drawing import draw_fitted
 from ..head.fill import mirror_and_fill
 from ..progress import Progress, silent
@@ -58,11 +58,11 @@ class CompletionNetwork:
 def learned_completion(network: CompletionNetwork, *, alone: bool = False) -> Completion:
     """The completion that asks this network what the photo did not show; ``alone``: not its light as well."""
 
-    def complete(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
-        filled = mirror_and_fill(given, lambda f: progress(0.6 * f))
+    def complete(seen_head: SeenHead, progress: Progress = silent) -> HeadTexture:
+        filled = mirror_and_fill(seen_head, lambda f: progress(0.6 * f))
         views = side_views()
-        drawn = draw_fitted(given, views)
-        stacks = draw_sides(given, filled, drawn).stacks()
+        drawn = draw_fitted(seen_head, views)
+        stacks = draw_sides(seen_head, filled, drawn).stacks()
         progress(0.7)
         made = network(stacks)
         progress(0.8)
@@ -70,7 +70,7 @@ def learned_completion(network: CompletionNetwork, *, alone: bool = False) -> Co
             SidePicture(view, one, stack[..., :3], picture, stack[..., 6])
             for view, one, stack, picture in zip(views[1:], drawn[1:], stacks, made, strict=True)
         ]
-        painted = paint_sides(given, filled, sides, None if alone else light_skin(given, filled))
+        painted = paint_sides(seen_head, filled, sides, None if alone else light_skin(seen_head, filled))
         progress(0.95)
         after = [one.picture(painted) for one in drawn[1:]]
         progress(1.0)

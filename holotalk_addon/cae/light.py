@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..face.srgb import decode, encode
 from ..head.colours import luminance
-from ..head.completion import CompletionInput, HeadTexture
+from ..head.completion import HeadTexture, SeenHead
 from ..head.fill import at_vertices
 from ..head.head import PARTS
 from ..head.membrane import membrane
@@ -98,21 +98,21 @@ class LitSkin:
     """(V,) natural logarithm: how much lighter than it was filled in skin is to be, to lie in this light."""
 
 
-def light_skin(given: CompletionInput, filled: HeadTexture) -> LitSkin:
+def light_skin(seen_head: SeenHead, filled: HeadTexture) -> LitSkin:
     """Find the photo's light, and what it makes of the skin that was filled in.
 
     What was filled in has the brightness of the skin that it grew from, whichever way that faced. The change
     is a smooth field: none where the skin was seen, so that there is no seam, and away from there what the
     light asks for. Detail that was filled in stays.
     """
-    model = given.model
-    posed = given.fit.posed(model)
+    model = seen_head.model
+    posed = seen_head.fit.posed(model)
     normals = model.normals(posed).astype(np.float64)
     shown = np.asarray(filled.pixels[..., :3], dtype=np.float32) / np.float32(255.0)
     found = at_vertices(model, np.dstack([shown, filled.seen]))
     brightness, seen = luminance(found[:, :3]), found[:, 3]
     bare = (model.vertex_parts == PARTS.index("skin")).astype(np.float64)
-    for region in _NOT_SKIN if given.hair is None else (*_NOT_SKIN, "scalp"):
+    for region in _NOT_SKIN if seen_head.hair is None else (*_NOT_SKIN, "scalp"):
         bare *= 1.0 - model.region(region)
     light = find_light(
         normals, brightness, _areas(model, posed) * bare * np.where(seen > _SEEN, seen, _GUESSED)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..head.colours import luminance
-from ..head.completion import CompletionInput, HeadTexture
+from ..head.completion import HeadTexture, SeenHead
 from ..head.drawing import DrawnPerson
 from ..head.fill import padded
 from ..head.hair_rays import around
@@ -69,22 +69,22 @@ class SidePicture:
 
 
 def paint_sides(
-    given: CompletionInput, filled: HeadTexture, sides: Sequence[SidePicture], lit: LitSkin | None = None
+    seen_head: SeenHead, filled: HeadTexture, sides: Sequence[SidePicture], lit: LitSkin | None = None
 ) -> HeadTexture:
     """Blend pictures of sides into a completed texture, and into its hair's.
 
     Args:
-        given: the photo and its head, posed as it was drawn.
+        seen_head: the photo and its head, posed as it was drawn.
         filled: the texture that was drawn.
         sides: the pictures.
         lit: the photo's light on the same head; None: the pictures alone are believed.
     """
-    posed = given.fit.posed(given.model)
+    posed = seen_head.fit.posed(seen_head.model)
     changes = [_Change(side, posed) for side in sides]
-    pixels = _on_head(given, filled, posed, changes, lit)
+    pixels = _on_head(seen_head, filled, posed, changes, lit)
     hair = filled.hair
-    if hair is not None and given.hair is not None:
-        hair = replace(hair, texture=_on_hair(hair, given.hair.seen, changes, lit))
+    if hair is not None and seen_head.hair is not None:
+        hair = replace(hair, texture=_on_hair(hair, seen_head.hair.seen, changes, lit))
     return replace(filled, pixels=pixels, hair=hair)
 
 
@@ -150,14 +150,14 @@ def _mixed(
 
 
 def _on_head(
-    given: CompletionInput,
+    seen_head: SeenHead,
     filled: HeadTexture,
     posed: NDArray[np.floating],
     changes: Sequence[_Change],
     lit: LitSkin | None,
 ) -> NDArray[np.uint8]:
     """(S, S, 4) the head's texture."""
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     on_skin = layout.of_part(model, "skin")
     row, column = np.divmod(layout.texel[on_skin], layout.size)
     few = (row % _EVERY == 0) & (column % _EVERY == 0)

@@ -18,7 +18,7 @@ from ..face.find import Face
 from ..face.mesh import CROP_PER_BOX, crop_square, level_square, mesh_on_crop
 from ..face.networks import Network
 from ..head.camera import Camera
-from ..head.completion import CompletionInput, HeadTexture
+from ..head.completion import HeadTexture, SeenHead
 from ..head.drawing import draw_person
 from ..head.morphable_model import OUTER_EYE_CORNERS
 from ..head.view import View
@@ -79,18 +79,18 @@ class SelfCheck:
 
 
 def check_head(
-    given: CompletionInput, texture: HeadTexture, face: Face, landmark: Network, descriptor: FaceDescriptor
+    seen_head: SeenHead, texture: HeadTexture, face: Face, landmark: Network, descriptor: FaceDescriptor
 ) -> SelfCheck:
     """Compare a finished head with its photo.
 
     Args:
-        given: the photo and the fitted head.
+        seen_head: the photo and the fitted head.
         texture: the head's, completed, with its hair.
         face: the photo's face that it was made of.
         landmark: the 468-point network.
         descriptor: says who a face is.
     """
-    model, fit = given.model, given.fit
+    model, fit = seen_head.model, seen_head.fit
     centre, side, _ = level_square(face.mesh)
     side *= SQUARE_PER_FACE / CROP_PER_BOX
     unit = SIDE / side
@@ -102,7 +102,7 @@ def check_head(
     posed = fit.posed(model)
     drawn = draw_person(model, posed, texture.hair, View(SIDE, camera, fit.rotation, fit.translation))
     picture = (drawn.picture(texture) * 255.0 + 0.5).astype(np.uint8)
-    photo = crop_square(given.pixels, centre, side, 0.0, SIDE)
+    photo = crop_square(seen_head.pixels, centre, side, 0.0, SIDE)
 
     def placed(points: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray((points[:, :2] - centre) * unit + SIDE / 2.0, dtype=np.float64)

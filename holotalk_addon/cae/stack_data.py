@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..head.completion import CompletionInput
+from ..head.completion import SeenHead
 from ..head.drawing import draw_person
 from ..head.fill import mirror_and_fill
 from ..head.view import level_view
@@ -81,12 +81,12 @@ def as_photographed(person: TruePerson, rng: np.random.Generator) -> TruePerson:
     return replace(person, photo=np.ascontiguousarray(spoilt), colour=toned(person.colour))
 
 
-def learning_stacks(person: TruePerson, given: CompletionInput) -> StackArrays:
+def learning_stacks(person: TruePerson, seen_head: SeenHead) -> StackArrays:
     """The stacks of one person (N = 1).
 
     Args:
         person: seen from the yaws of :data:`.stacks.SIDE_YAWS`, in that order.
-        given: what the pipeline has made of ``person.photo``.
+        seen_head: what the pipeline has made of ``person.photo``.
 
     Raises:
         OptionError: the views have another size than the network's.
@@ -95,10 +95,10 @@ def learning_stacks(person: TruePerson, given: CompletionInput) -> StackArrays:
         raise OptionError(
             f"The views have {person.views[0].size} pixels: render them with --size {STACK_SIZE}."
         )
-    views = lay_on(person, given)
-    head, hair = laid(person, given), laid_hair(person, given)
-    front = draw_person(given.model, head, hair, level_view(0.0, STACK_SIZE))
-    sides = draw_sides(given, mirror_and_fill(given), (front, *views.drawn))
+    views = lay_on(person, seen_head)
+    head, hair = laid(person, seen_head), laid_hair(person, seen_head)
+    front = draw_person(seen_head.model, head, hair, level_view(0.0, STACK_SIZE))
+    sides = draw_sides(seen_head, mirror_and_fill(seen_head), (front, *views.drawn))
     region = np.where(views.unseen, UNSEEN, np.where(views.judged, SEEN, NOT_JUDGED)).astype(np.uint8)
     truth = (person.colour * 255.0 + 0.5).astype(np.uint8)
     arrays = asdict(sides) | {"truth": truth, "region": region, "person": np.int64(person.number)}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head.completion import CompletionInput, HeadTexture
+from ..head.completion import HeadTexture, SeenHead
 from ..head.drawing import DrawnPerson
 from ..head.view import View, level_view
 
@@ -63,16 +63,16 @@ def side_views(size: int = STACK_SIZE) -> tuple[View, ...]:
     return tuple(level_view(yaw, size) for yaw in (0.0, *SIDE_YAWS.values()))
 
 
-def draw_sides(given: CompletionInput, filled: HeadTexture, drawn: Sequence[DrawnPerson]) -> Sides:
+def draw_sides(seen_head: SeenHead, filled: HeadTexture, drawn: Sequence[DrawnPerson]) -> Sides:
     """Draw the pictures that the network asks for.
 
     Args:
-        given: the photo and its head.
+        seen_head: the photo and its head.
         filled: the head as mirroring and filling completes it.
         drawn: the head in each of :func:`side_views`.
     """
     front, *sides = drawn
-    hair_seen = None if given.hair is None else given.hair.seen
+    hair_seen = None if seen_head.hair is None else seen_head.hair.seen
 
     def byte(pictures: list[NDArray[np.float32]]) -> NDArray[np.uint8]:
         return (np.clip(np.stack(pictures), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

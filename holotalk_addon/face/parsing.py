@@ -137,16 +137,16 @@ class ParsingNetwork:
         points = picture_to_crop(mesh, square.centre, square.side, 0.0, SIDE)
         return Parsing(self.look(network_input(rgb, shown, points)), square, shown)
 
-    def look(self, given: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def look(self, seen_head: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(SIDE, SIDE, len(CLASSES)) 0..1 for (SIDE, SIDE, CHANNELS) of :func:`network_input`.
 
         The mean of what it says about the square and about its mirror image: what it sees on one side alone,
         a shadow for a hand, mostly is a mistake.
         """
-        return np.asarray((self._odds(given) + self._odds(given[:, ::-1])[:, ::-1]) / np.float32(2.0))
+        return np.asarray((self._odds(seen_head) + self._odds(seen_head[:, ::-1])[:, ::-1]) / np.float32(2.0))
 
-    def _odds(self, given: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (logits,) = self._network(np.ascontiguousarray(given, dtype=np.float32)).values()
+    def _odds(self, seen_head: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (logits,) = self._network(np.ascontiguousarray(seen_head, dtype=np.float32)).values()
         logits = logits.reshape(SIDE, SIDE, len(CLASSES))
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float32)

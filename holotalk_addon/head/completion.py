@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a completion of the head is given, and what it returns.
+"""A head as its photo shows it, and as a completion returns it.
 
 :func:`.fill.mirror_and_fill` is one; a learned one takes the same place in the pipeline.
 """
@@ -54,8 +54,9 @@ class GrownHair:
 
 
 @dataclass(frozen=True)
-class CompletionInput:
-    """All that a completion may look at."""
+class SeenHead:
+    """A head as its photo shows it: fitted, its hair grown, the photo in its texture as far as that goes. What a
+    completion starts from."""
 
     model: HeadModel
     fit: HeadFit
@@ -80,4 +81,4 @@ class CompletionInput:
         return None if self.hair is None else self.hair.hair
 
 
-Completion = Callable[[CompletionInput, Progress], HeadTexture]
+Completion = Callable[[SeenHead, Progress], HeadTexture]

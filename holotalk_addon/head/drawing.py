@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .camera import Camera
-from .completion import CompletionInput, HeadTexture
+from .completion import HeadTexture, SeenHead
 from .head import PARTS, Hair
 from .morphable_model import HeadModel
 from .raster import barycentric, pixel_centres, rasterize
@@ -181,10 +181,10 @@ def draw_person(model: HeadModel, posed: NDArray[np.floating], hair: Hair | None
     return DrawnPerson(model, head, None if hair is None else draw_hair(model, posed, hair, view))
 
 
-def draw_fitted(given: CompletionInput, views: Sequence[View]) -> tuple[DrawnPerson, ...]:
+def draw_fitted(seen_head: SeenHead, views: Sequence[View]) -> tuple[DrawnPerson, ...]:
     """What each view shows of a fitted head, posed as in the photo, and of its hair."""
-    posed = given.fit.posed(given.model)
-    return tuple(draw_person(given.model, posed, given.grown, view) for view in views)
+    posed = seen_head.fit.posed(seen_head.model)
+    return tuple(draw_person(seen_head.model, posed, seen_head.grown, view) for view in views)
 
 
 def _averaged(size: int, sample: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colours import luminance
-from .completion import CompletionInput
+from .completion import SeenHead
 from .head import PARTS
 from .texture import BakedPhoto
 
@@ -17,15 +17,15 @@ _PLAIN_IRIS, _PLAIN_PUPIL = 0.35, 0.15  # brightness over the white's, and over 
 _EYE_REACH = np.radians(100.0)
 
 
-def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: BakedPhoto) -> None:
+def complete_eyes(seen_head: SeenHead, result: NDArray[np.float32], own: BakedPhoto) -> None:
     """Complete the eyeballs in place: what was seen of iris and white is turned about the gaze.
 
     The colour at each angle from the pole of the eye is the mean of what either eye shows there; the
     white beyond is the mean of the three brightest rings.
     """
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     on_eye = layout.of_part(model, "eyes")
-    theta = _angle_from_gaze(given, on_eye)
+    theta = _angle_from_gaze(seen_head, on_eye)
     texel = layout.texel[on_eye]
     seen = own.seen.reshape(-1)[texel]
     colour = own.colour.reshape(-1, 3)[texel]
@@ -59,9 +59,9 @@ def complete_eyes(given: CompletionInput, result: NDArray[np.float32], own: Bake
     pixels[texel] = base + (colour - base) * (seen**2)[:, None]
 
 
-def lash_alpha(given: CompletionInput) -> NDArray[np.float32]:
+def lash_alpha(seen_head: SeenHead) -> NDArray[np.float32]:
     """(S, S) 1 everywhere but on the lashes, where it draws tapering hairs."""
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     on_lash = layout.of_part(model, "lashes")
     texel = layout.texel[on_lash]
     tip = layout.interpolate(model, model.lash_roots, on_lash)
@@ -73,9 +73,9 @@ def lash_alpha(given: CompletionInput) -> NDArray[np.float32]:
     return alpha.reshape(layout.size, layout.size)
 
 
-def _angle_from_gaze(given: CompletionInput, on_eye: NDArray[np.intp]) -> NDArray[np.float32]:
+def _angle_from_gaze(seen_head: SeenHead, on_eye: NDArray[np.intp]) -> NDArray[np.float32]:
     """(M,) radians between the place of each of these texels on its eyeball and the eyeball's front pole."""
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     arm = np.zeros_like(model.mean)
     gaze = np.ones_like(model.mean)
     for pole in model.poles(model.mean):

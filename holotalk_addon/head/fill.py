@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..progress import Progress, silent
 from .colours import luminance
-from .completion import CompletionInput, HeadTexture
+from .completion import HeadTexture, SeenHead
 from .eyes import complete_eyes, lash_alpha
 from .head import PARTS
 from .membrane import membrane, smoothstep
@@ -42,37 +42,37 @@ _COVER_EDGE = 0.3  # of the region "face": a mask reaches beyond it, on to the j
 _PULL_TO_PRIOR = 0.03  # how strongly unseen surface turns to the person's skin or hair colour
 
 
-def mirror_and_fill(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
+def mirror_and_fill(seen_head: SeenHead, progress: Progress = silent) -> HeadTexture:
     """Complete a baked photo by mirroring and smooth filling; hair stays as it was grown. Deterministic."""
-    model, layout = given.model, given.layout
-    skin = _face_skin(given)
-    own = _skin_alone(given, given.baked, skin)
+    model, layout = seen_head.model, seen_head.layout
+    skin = _face_skin(seen_head)
+    own = _skin_alone(seen_head, seen_head.baked, skin)
     mirrored = bake_photo(
-        model, given.fit, layout, given.pixels, given.person, True, lambda f: progress(0.4 * f)
+        model, seen_head.fit, layout, seen_head.pixels, seen_head.person, True, lambda f: progress(0.4 * f)
     )
-    mirrored = _skin_alone(given, mirrored, skin)
-    mirrored_colour = _relit(given, own, mirrored)
+    mirrored = _skin_alone(seen_head, mirrored, skin)
+    mirrored_colour = _relit(seen_head, own, mirrored)
     progress(0.5)
     share = (1.0 - own.seen) * mirrored.seen
     seen = np.asarray(own.seen + share, dtype=np.float32)
     summed = own.colour * own.seen[..., None] + mirrored_colour * share[..., None]
     mixed: NDArray[np.float32] = np.asarray(summed / np.maximum(seen, 1e-6)[..., None], dtype=np.float32)
     progress(0.6)
-    colours = _person_colours(given, mixed, seen)
-    base = layout.draw(model, _base_colours(given, colours, _teeth_colour(given, own)))
+    colours = _person_colours(seen_head, mixed, seen)
+    base = layout.draw(model, _base_colours(seen_head, colours, _teeth_colour(seen_head, own)))
     progress(0.75)
     contrast = float(np.linalg.norm(colours.hair - colours.skin))
-    grain = hair_grain(given, mixed, seen, colours.haired, contrast)
+    grain = hair_grain(seen_head, mixed, seen, colours.haired, contrast)
     base *= (grain * layout.draw(model, _soft_shading(model)))[..., None]
     result = base + (mixed - base) * seen[..., None]
-    complete_eyes(given, result, own)
+    complete_eyes(seen_head, result, own)
     progress(0.9)
     result = padded(result, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
-    alpha = lash_alpha(given)
+    alpha = lash_alpha(seen_head)
     rgba = np.concatenate([np.clip(result, 0, 1), alpha[..., None]], axis=2)
     progress(1.0)
     seen_alone = np.asarray(own.seen, dtype=np.float32)
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, given.grown)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_alone, seen_head.grown)
 
 
 def at_vertices(model: HeadModel, picture: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -99,22 +99,22 @@ def _seen_colours(
     return found[:, :3] / np.maximum(found[:, 3:], 1e-6), found[:, 3]
 
 
-def _face_skin(given: CompletionInput) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _face_skin(seen_head: SeenHead) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """(3,) middle and (3,) spread of the face's colours in the photo; None where too little was seen."""
-    face, confidence = _seen_colours(given.model, given.baked.colour, given.baked.seen)
-    skin = confidence * given.model.region("face") * _bare(given) > 0.6
+    face, confidence = _seen_colours(seen_head.model, seen_head.baked.colour, seen_head.baked.seen)
+    skin = confidence * seen_head.model.region("face") * _bare(seen_head) > 0.6
     if skin.sum() < 30:
         return None
     centre = np.median(face[skin], axis=0)
     return centre, 1.4826 * np.median(np.abs(face[skin] - centre), axis=0) + 0.04
 
 
-def _bare(given: CompletionInput) -> NDArray[np.float64]:
+def _bare(seen_head: SeenHead) -> NDArray[np.float64]:
     """(V,) 1 where what the photo shows may be the person's own colours, 0 under a mask: on the face from the
     lower lids down.
     """
-    model = given.model
-    if not given.covered:
+    model = seen_head.model
+    if not seen_head.covered:
         return np.ones(len(model.mean))
     eyes = model.vertex_parts == PARTS.index("eyes")
     below = model.mean[:, 1] < model.mean[eyes, 1].min()
@@ -122,7 +122,7 @@ def _bare(given: CompletionInput) -> NDArray[np.float64]:
 
 
 def _skin_alone(
-    given: CompletionInput, baked: BakedPhoto, skin: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    seen_head: SeenHead, baked: BakedPhoto, skin: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 ) -> BakedPhoto:
     """Believe neck and ears only where they have the face's own colour (:func:`_face_skin`): collars,
     scarves and hair lie before them.
@@ -130,7 +130,7 @@ def _skin_alone(
     if skin is None:
         return baked
     centre, spread = skin
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     doubtful = layout.interpolate(model, np.maximum(model.region("neck"), model.region("ears")))
     chosen = np.flatnonzero(doubtful > 0.01)
     texel = layout.texel[chosen]
@@ -159,12 +159,12 @@ def _chroma(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray((rgb / total)[..., :2])
 
 
-def _relit(given: CompletionInput, own: BakedPhoto, mirrored: BakedPhoto) -> NDArray[np.float32]:
+def _relit(seen_head: SeenHead, own: BakedPhoto, mirrored: BakedPhoto) -> NDArray[np.float32]:
     """The mirrored colours under this side's light.
 
     Where both sides were seen their ratio is known; a membrane carries it over the rest.
     """
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     here, confidence_here = _seen_colours(model, own.colour, own.seen)
     there, confidence_there = _seen_colours(model, mirrored.colour, mirrored.seen)
     both = np.minimum(confidence_here, confidence_there)
@@ -196,23 +196,21 @@ class _Colours:
     """(V,) 0..1 where hair covers the head"""
 
 
-def _person_colours(
-    given: CompletionInput, colour: NDArray[np.float32], seen: NDArray[np.float32]
-) -> _Colours:
-    model = given.model
+def _person_colours(seen_head: SeenHead, colour: NDArray[np.float32], seen: NDArray[np.float32]) -> _Colours:
+    model = seen_head.model
     found, confidence = _seen_colours(model, colour, seen)
     skin = _weighted_median(
-        found, confidence * model.region("face") * (1 - model.region("lips")) * _bare(given)
+        found, confidence * model.region("face") * (1 - model.region("lips")) * _bare(seen_head)
     )
     if skin is None:
         skin = np.array(_SKIN_DEFAULT)
-    hair = hair_colour(given, found, confidence, skin)
-    return _Colours(found, confidence, skin, hair, where_hair(given, skin, hair))
+    hair = hair_colour(seen_head, found, confidence, skin)
+    return _Colours(found, confidence, skin, hair, where_hair(seen_head, skin, hair))
 
 
-def _teeth_colour(given: CompletionInput, own: BakedPhoto) -> NDArray[np.float64] | None:
+def _teeth_colour(seen_head: SeenHead, own: BakedPhoto) -> NDArray[np.float64] | None:
     """(3,) of the teeth that the photo shows; None where it shows none."""
-    texel = given.layout.texel[given.layout.of_part(given.model, "teeth")]
+    texel = seen_head.layout.texel[seen_head.layout.of_part(seen_head.model, "teeth")]
     seen = own.seen.reshape(-1)[texel]
     return _weighted_median(
         own.colour.reshape(-1, 3)[texel].astype(np.float64), np.where(seen > 0.5, seen, 0.0)
@@ -220,16 +218,16 @@ def _teeth_colour(given: CompletionInput, own: BakedPhoto) -> NDArray[np.float64
 
 
 def _base_colours(
-    given: CompletionInput, colours: _Colours, seen_teeth: NDArray[np.float64] | None
+    seen_head: SeenHead, colours: _Colours, seen_teeth: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """(V, 3) a colour for every vertex: what was seen, spread over what was not.
 
     Args:
-        given: what the photo shows of the person.
+        seen_head: what the photo shows of the person.
         colours: found there.
         seen_teeth: (3,) the colour of the teeth that were seen; None where there are none.
     """
-    model = given.model
+    model = seen_head.model
     found, confidence = colours.found, colours.confidence
     skin_part = model.vertex_parts == PARTS.index("skin")
     scalp = colours.haired[:, None]
@@ -252,9 +250,9 @@ def _base_colours(
         return membrane(model.edges, model.mean, target, np.where(skin_part, total, 1.0))
 
     seen = np.where(confidence > _LEAST_SEEN, confidence, 0.0)
-    bare = _bare(given)
+    bare = _bare(seen_head)
     result = spread(seen * bare)
-    if given.covered:  # the cover's own folds take its colour, nothing else does
+    if seen_head.covered:  # the cover's own folds take its colour, nothing else does
         result += (1.0 - bare)[:, None] * (spread(seen) - result)
     for part, plain in (("teeth", _TEETH), ("tongue", _TONGUE), ("eyes", _SCLERA), ("lashes", _LASH)):
         members = model.vertex_parts == PARTS.index(part)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..face.mask import guided_coefficients
 from ..face.parsing import PERSON
-from .completion import CompletionInput
+from .completion import SeenHead
 from .head import PARTS
 from .raster import barycentric, pixel_centres, rasterize
 from .texture import sample_picture
@@ -70,11 +70,11 @@ class HairMask:
         return np.asarray(found, dtype=np.float64)
 
 
-def hair_mask(given: CompletionInput) -> HairMask:
+def hair_mask(seen_head: SeenHead) -> HairMask:
     """Cut hair and headwear out of the photo: what the parsing network calls so, within the person, and what
     hangs together with the scalp. Deterministic.
     """
-    model, fit = given.model, given.fit
+    model, fit = seen_head.model, seen_head.fit
     at = fit.to_camera(fit.posed(model))
     eyes = at[model.vertex_parts == PARTS.index("eyes")].mean(axis=0)
     side, above, below = _REACH_M
@@ -89,13 +89,13 @@ def hair_mask(given: CompletionInput) -> HairMask:
         blurred = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale) if scale < 0.7 else picture
         return cv2.warpAffine(blurred, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=border)
 
-    rgb = np.asarray(cut(given.pixels), dtype=np.float32) / np.float32(255.0)
-    person = np.asarray(cut(given.person.astype(np.float32)), dtype=np.float32)
-    photo = np.ones(given.person.shape, dtype=bool) if given.inside is None else given.inside
+    rgb = np.asarray(cut(seen_head.pixels), dtype=np.float32) / np.float32(255.0)
+    person = np.asarray(cut(seen_head.person.astype(np.float32)), dtype=np.float32)
+    photo = np.ones(seen_head.person.shape, dtype=bool) if seen_head.inside is None else seen_head.inside
     inside = np.asarray(cut(photo.astype(np.float32), cv2.BORDER_CONSTANT), dtype=np.float32) > 0.5
 
     def told(*names: str) -> Picture:
-        coarse = given.parsing.read(given.parsing.share(*names), corner, 1.0 / scale, (SIDE, SIDE))
+        coarse = seen_head.parsing.read(seen_head.parsing.share(*names), corner, 1.0 / scale, (SIDE, SIDE))
         planes = guided_coefficients(rgb, coarse, _FILTER_RADIUS, _FILTER_EPSILON)
         return np.einsum("hwc,hwc->hw", planes[..., :3], rgb) + planes[..., 3]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colours import luminance
-from .completion import CompletionInput
+from .completion import SeenHead
 from .fill import padded
 from .hair_mask import SIDE, HairMask
 from .hair_rays import Rays, around
@@ -56,7 +56,7 @@ _DEPTH_TOLERANCE_M = 0.006
 
 
 def hair_texture(
-    given: CompletionInput,
+    seen_head: SeenHead,
     rays: Rays,
     radius: NDArray[np.float64],
     cover: NDArray[np.float64],
@@ -66,13 +66,13 @@ def hair_texture(
     how much of each texel the photo itself shows.
 
     Args:
-        given: the photo and the fitted head.
+        seen_head: the photo and the fitted head.
         rays: the rays.
         radius: (R, C) metres: where the hair's surface is.
         cover: (R, C) 0..1 how surely there is hair.
         mask: which pixels show hair.
     """
-    colour, seen, core, outline, edge = _seen(given, rays, radius, mask)
+    colour, seen, core, outline, edge = _seen(seen_head, rays, radius, mask)
     fine_cover = _fine(cover)
     at_edge = smoothstep(2 - np.abs(fine_cover - 0.5) / _NEAR_EDGE)
     # Elsewhere its border is that of a face before it.
@@ -86,7 +86,7 @@ def hair_texture(
     across, along = _STRAND_TEXELS
     strands = around(lambda p: cv2.GaussianBlur(p, (0, 0), across, sigmaY=along), white, _MARGIN)
     strands = np.clip(strands / strands.std(), -2, 2)
-    photo, sure = _photo_hair(given, mask)
+    photo, sure = _photo_hair(seen_head, mask)
     usual = _typical(photo[sure > 0.5]) if (sure > 0.5).sum() >= _FEWEST else _typical(photo.reshape(-1, 3))
     detail = _continued(photo, sure, rng) + (_GRAIN * strands)[..., None]
     detail = _toward_crown(np.asarray(detail, dtype=np.float32))
@@ -110,13 +110,13 @@ def hair_texture(
     return (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8), np.asarray(own, dtype=np.float32)
 
 
-def _photo_hair(given: CompletionInput, mask: HairMask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _photo_hair(seen_head: SeenHead, mask: HairMask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(H, W, 3) the photo's cut at the texture's own resolution, and (H, W) 1 where it surely shows hair."""
     side = round(SIDE * _TEXELS_A_METRE / mask.metre)
     ratio = SIDE / side
     rows, columns = np.mgrid[:side, :side] + 0.5
     place = np.stack([columns, rows], axis=-1).reshape(-1, 2) * (ratio / mask.scale) + mask.corner
-    photo = np.clip(_photo_at(given, mask, place), 0, 1).reshape(side, side, 3)
+    photo = np.clip(_photo_at(seen_head, mask, place), 0, 1).reshape(side, side, 3)
     inner = cv2.erode((mask.hair > 0.5).astype(np.uint8), np.ones((3, 3)), iterations=2)
     sure = cv2.resize(inner.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     return photo, np.asarray(sure, dtype=np.float32)
@@ -225,12 +225,12 @@ def _fine(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _seen(
-    given: CompletionInput, rays: Rays, radius: NDArray[np.float64], mask: HairMask
+    seen_head: SeenHead, rays: Rays, radius: NDArray[np.float64], mask: HairMask
 ) -> tuple[NDArray[np.float32], ...]:
     """(512, 1024, 3) what the photo shows at each texel, and (512, 1024) how well it shows hair; the same
     without hair's border; how much of it is hair; how well one sees whether it is.
     """
-    fit = given.fit
+    fit = seen_head.fit
     points = rays.points(radius)
     at = np.stack([_fine(points[..., k]) for k in range(3)], axis=-1).astype(np.float64)
     around_head = np.roll(at, -1, axis=1) - np.roll(at, 1, axis=1)
@@ -242,17 +242,17 @@ def _seen(
     towards = np.flatnonzero(facing > _FACING_FROM)
     camera, facing = camera[towards], facing[towards]
     place = fit.camera.project(camera)
-    height, width = given.person.shape
+    height, width = seen_head.person.shape
     clear = np.clip((facing - _FACING_FROM) / (_FACING_FULL - _FACING_FROM), 0, 1)
     clear *= ((place > 1) & (place < [width - 1, height - 1])).all(axis=1)
-    clear *= _in_front(given, rays, points, -camera[:, 2], place)
+    clear *= _in_front(seen_head, rays, points, -camera[:, 2], place)
     soft = np.asarray(cv2.GaussianBlur(mask.hair, (0, 0), _SOFT_PIXELS), dtype=np.float32)
     within = cv2.erode((mask.person > 0.5).astype(np.float32), np.ones((3, 3)), iterations=2)
     core = np.asarray(cv2.erode(mask.hair, np.ones((3, 3)), iterations=2), dtype=np.float32)
     # The photo's own hairline is soft; the outline has the ground's colours.
     hair = np.asarray(np.minimum(1.0, 3.0 * soft) * within, dtype=np.float32)
     found = np.zeros((_ROWS * _COLUMNS, 7), dtype=np.float32)
-    found[towards, :3] = _photo_at(given, mask, place)
+    found[towards, :3] = _photo_at(seen_head, mask, place)
     found[towards, 3] = clear * mask.sample(hair, place)
     found[towards, 4] = clear * mask.sample(core, place)
     found[towards, 5] = mask.sample(soft, place)
@@ -261,14 +261,14 @@ def _seen(
     return found[..., :3], found[..., 3], found[..., 4], found[..., 5], found[..., 6]
 
 
-def _photo_at(given: CompletionInput, mask: HairMask, place: NDArray[np.float64]) -> NDArray[np.float32]:
+def _photo_at(seen_head: SeenHead, mask: HairMask, place: NDArray[np.float64]) -> NDArray[np.float32]:
     """(N, 3) 0..1: the photo at (N, 2) pixels, averaged down to the texture's own resolution first: fine hair
     would turn to noise.
     """
-    height, width = given.pixels.shape[:2]
+    height, width = seen_head.pixels.shape[:2]
     low = np.clip(np.floor(mask.corner).astype(int), 0, [width - 2, height - 2])
     high = np.clip(np.ceil(mask.corner + SIDE / mask.scale).astype(int), low + 2, [width, height])
-    cut = given.pixels[low[1] : high[1], low[0] : high[0]]
+    cut = seen_head.pixels[low[1] : high[1], low[0] : high[0]]
     factor = min(1.0, _TEXELS_A_METRE / (mask.metre / mask.scale))
     if factor < 0.8:
         cut = np.asarray(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
@@ -278,14 +278,14 @@ def _photo_at(given: CompletionInput, mask: HairMask, place: NDArray[np.float64]
 
 
 def _in_front(
-    given: CompletionInput,
+    seen_head: SeenHead,
     rays: Rays,
     points: NDArray[np.float64],
     depth: NDArray[np.float64],
     place: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """(N,) whether neither head nor other hair lies before the points at these depths (m) and pixels."""
-    model, fit = given.model, given.fit
+    model, fit = seen_head.model, seen_head.fit
     rows, columns = rays.shape
     index = np.arange(rows * columns).reshape(rows, columns)
     right = np.roll(index, -1, axis=1)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress, silent
-from .completion import CompletionInput, GrownHair
+from .completion import GrownHair, SeenHead
 from .fill import padded
 from .hair_mask import HairMask, hair_mask
 from .hair_rays import DOME_ROWS, Rays, around, make_rays
@@ -65,31 +65,31 @@ _CLEAR, _SOLID = 4, 250  # alpha of 255
 _HALO = 9  # texels around a polygon that decide whether it is see-through, or not there at all
 
 
-def grow_hair(given: CompletionInput, progress: Progress = silent) -> GrownHair | None:
+def grow_hair(seen_head: SeenHead, progress: Progress = silent) -> GrownHair | None:
     """Grow the hair or headwear that the photo shows. Deterministic.
 
     Args:
-        given: the photo, the fitted head and the outline of the person.
+        seen_head: the photo, the fitted head and the outline of the person.
         progress: told 0..1.
 
     Returns:
         The :class:`.completion.GrownHair` in head axes; None for a head without any.
     """
-    mask = hair_mask(given)
+    mask = hair_mask(seen_head)
     progress(0.3)
     if not mask.hair.any():
         return None
-    rays = make_rays(given.model, given.fit.vertices)
-    skin = _skin_along(given, rays)
-    sight = _what_is_seen(given, rays, skin, mask)
-    cover = _cover(given, rays, skin, sight, mask)
+    rays = make_rays(seen_head.model, seen_head.fit.vertices)
+    skin = _skin_along(seen_head, rays)
+    sight = _what_is_seen(seen_head, rays, skin, mask)
+    cover = _cover(seen_head, rays, skin, sight, mask)
     if not (cover > _HAIRED).any():
         return None
-    ears = _covered_ears(given, rays, skin, sight, mask)
+    ears = _covered_ears(seen_head, rays, skin, sight, mask)
     thick = _thickness(rays, skin, sight, cover, ears)
     radius = skin.radius + (np.minimum(thick, _CLOSE_M) if mask.crown_bare else thick)
     progress(0.6)
-    texture, seen = hair_texture(given, rays, radius, cover, mask)
+    texture, seen = hair_texture(seen_head, rays, radius, cover, mask)
     progress(0.9)
     return GrownHair(_mesh(rays, rays.points(radius), texture), seen)
 
@@ -116,27 +116,27 @@ class _Sight:
     """0..1 how surely hair ends there: at the outline, where the photo goes on beyond it"""
 
 
-def _skin_along(given: CompletionInput, rays: Rays) -> _Skin:
+def _skin_along(seen_head: SeenHead, rays: Rays) -> _Skin:
     """The outermost skin along each ray, ears left out: they stand in the hair."""
-    model = given.model
+    model = seen_head.model
     outer = model.vertex_parts == PARTS.index("skin")
     for name in ("ears", "mouth_inside", "eye_sockets"):
         outer &= model.region(name) < 0.4
     fields = np.stack([model.region("scalp"), model.region("face")], axis=1)
-    found = _outermost(given, rays, model.triangles[outer[model.triangles].all(axis=1)], fields)
+    found = _outermost(seen_head, rays, model.triangles[outer[model.triangles].all(axis=1)], fields)
     filled = around(lambda p: padded(p[..., :3], p[..., 3] > 0), found)
     smooth = around(lambda p: cv2.GaussianBlur(p, (0, 0), 1.0), filled[..., 0])
     return _Skin(*(np.asarray(field, dtype=np.float64) for field in (smooth, filled[..., 1], filled[..., 2])))
 
 
 def _outermost(
-    given: CompletionInput, rays: Rays, triangles: NDArray[np.int32], fields: NDArray[np.floating]
+    seen_head: SeenHead, rays: Rays, triangles: NDArray[np.int32], fields: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """(R, C, 2 + K) distance from the axis, K fields (V, K) and a 1, of what stands out farthest of some
     (T, 3) triangles along each ray; zeros where there is none.
     """
     steps = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
-    vertices = given.fit.vertices.astype(np.float64)
+    vertices = seen_head.fit.vertices.astype(np.float64)
     points = np.einsum("sc,tcd->tsd", steps, vertices[triangles]).reshape(-1, 3)
     values = np.einsum("sc,tcd->tsd", steps, fields[triangles]).reshape(len(points), -1)
     row, column, radius = rays.cells_of(points)
@@ -150,15 +150,15 @@ def _outermost(
 
 
 def _covered_ears(
-    given: CompletionInput, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
+    seen_head: SeenHead, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
 ) -> NDArray[np.float64]:
     """(R, C) metres that hair must stand off, not to be pierced by ears that lie under it."""
-    model = given.model
+    model = seen_head.model
     ears = (model.region("ears") > 0.5) & (model.vertex_parts == PARTS.index("skin"))
     triangles = model.triangles[ears[model.triangles].all(axis=1)]
-    found = _outermost(given, rays, triangles, np.zeros((len(model.mean), 0)))
+    found = _outermost(seen_head, rays, triangles, np.zeros((len(model.mean), 0)))
     out = np.maximum(found[..., 0].astype(np.float64) + _OVER_EARS_M - skin.radius, 0.0) * (found[..., 1] > 0)
-    place = _pixels(given, rays.points(skin.radius + out))
+    place = _pixels(seen_head, rays.points(skin.radius + out))
     hair = mask.sample(np.maximum(mask.hair, mask.hidden), place).reshape(rays.shape)
     left = np.broadcast_to(rays.azimuth > 0, rays.shape)
     seen = (out > 0) & (sight.facing > _FACING_LEAST - 0.3)
@@ -172,20 +172,20 @@ def _covered_ears(
     return np.asarray(around(lambda p: cv2.GaussianBlur(p, (0, 0), 0.8), wide))
 
 
-def _what_is_seen(given: CompletionInput, rays: Rays, skin: _Skin, mask: HairMask) -> _Sight:
+def _what_is_seen(seen_head: SeenHead, rays: Rays, skin: _Skin, mask: HairMask) -> _Sight:
     """March along the rays through the photo."""
-    fit = given.fit
+    fit = seen_head.fit
     toward = -fit.to_camera(rays.points(skin.radius).reshape(-1, 3)).reshape(*rays.shape, 3)
     toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
     facing = np.einsum("rcd,rcd->rc", rays.way @ fit.rotation.T, toward)
     allowed = np.maximum(mask.hair, mask.head * (mask.person > 0.5))
-    height, width = given.person.shape
+    height, width = seen_head.person.shape
     reach = np.zeros(rays.shape)
     going = np.ones(rays.shape, dtype=bool)
     left_photo = np.zeros(rays.shape, dtype=bool)
     gap = np.where(rays.height < _HANGS_BELOW_M, _FREE_GAP_M, _GAP_M)[:, None]
     for step in np.arange(0.0, _FARTHEST_M, _STEP_M):
-        place = _pixels(given, rays.points(skin.radius + step))
+        place = _pixels(seen_head, rays.points(skin.radius + step))
         beyond = ((place < 1) | (place > [width - 1, height - 1])).any(axis=1)
         beyond = (beyond | (mask.sample(mask.inside, place) < 0.5)).reshape(rays.shape)
         left_photo |= going & beyond & (step - reach < _GAP_M)
@@ -212,12 +212,12 @@ def _fallen(rays: Rays, radius: NDArray[np.float64], reach: NDArray[np.float64])
 
 
 def _cover(
-    given: CompletionInput, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
+    seen_head: SeenHead, rays: Rays, skin: _Skin, sight: _Sight, mask: HairMask
 ) -> NDArray[np.float64]:
     """(R, C) 0..1: how surely hair covers the head there."""
 
     def read(picture: NDArray[np.float32], beyond_skin: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return mask.sample(picture, _pixels(given, rays.points(skin.radius + beyond_skin))).reshape(
+        return mask.sample(picture, _pixels(seen_head, rays.points(skin.radius + beyond_skin))).reshape(
             rays.shape
         )
 
@@ -352,9 +352,9 @@ def _spread(
     return found.reshape(rays.shape)
 
 
-def _pixels(given: CompletionInput, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pixels(seen_head: SeenHead, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) photo pixels of (..., 3) points in head axes."""
-    return given.fit.camera.project(given.fit.to_camera(points.reshape(-1, 3)))
+    return seen_head.fit.camera.project(seen_head.fit.to_camera(points.reshape(-1, 3)))
 
 
 def _mesh(rays: Rays, points: NDArray[np.float64], texture: NDArray[np.uint8]) -> Hair:

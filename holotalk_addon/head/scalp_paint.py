@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colours import luminance
-from .completion import CompletionInput
+from .completion import SeenHead
 from .hair_mask import hair_mask
 from .head import PARTS
 from .membrane import smoothstep
@@ -27,7 +27,7 @@ _MOST_GRAIN = 0.12  # contrast of the hair's grain
 
 
 def hair_colour(
-    given: CompletionInput,
+    seen_head: SeenHead,
     found: NDArray[np.float64],
     confidence: NDArray[np.float64],
     skin_colour: NDArray[np.float64],
@@ -35,15 +35,15 @@ def hair_colour(
     """(3,) colour of the hair: of the scalp, and of the person's outline just outside it, as far as that
     is not skin (foreheads, hands). A head that shows next to nothing but skin there is bald: skin's.
     """
-    model = given.model
+    model = seen_head.model
     scalp = np.flatnonzero(model.region("scalp") > 0.9)
-    outline, _ = _beside(given, scalp, _HAIR_STEPS_M)
+    outline, _ = _beside(seen_head, scalp, _HAIR_STEPS_M)
     visible = (model.region("scalp") > 0.8) & (confidence > 0.5)
     samples = np.concatenate([outline, found[visible]])
     unlike_skin = np.linalg.norm(samples - skin_colour, axis=1) > _UNLIKE_SKIN
     if len(samples) < 30 or unlike_skin.mean() < _LEAST_HAIR:
         return skin_colour
-    if len(outline) < _FEW_BESIDE and not hair_mask(given).hair.any():
+    if len(outline) < _FEW_BESIDE and not hair_mask(seen_head).hair.any():
         return skin_colour  # nothing stands off: it is a shadow
     # Neither the shadows between the strands nor the highlights on them.
     hair = samples[unlike_skin]
@@ -53,21 +53,21 @@ def hair_colour(
 
 
 def where_hair(
-    given: CompletionInput, skin: NDArray[np.float64], hair: NDArray[np.float64]
+    seen_head: SeenHead, skin: NDArray[np.float64], hair: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(V,) 0..1 where hair covers the head: the scalp, and what falls over ears and neck.
 
     At each height and on either side the photo shows, beside the outline of head and neck, either hair
     or skin or neither; what is hair there is taken to be hair around to the back.
     """
-    model = given.model
+    model = seen_head.model
     scalp = model.region("scalp").astype(np.float64)
     contrast = float(np.linalg.norm(hair - skin))
     if contrast < _LEAST_HAIR_CONTRAST:
         return scalp
     skin_part = model.vertex_parts == PARTS.index("skin")
     azimuth = np.abs(np.degrees(np.arctan2(model.mean[:, 0], model.mean[:, 2])))
-    pixels, owner = _beside(given, np.flatnonzero(skin_part & (azimuth > 60.0)), _HAIR_STEPS_M[1:])
+    pixels, owner = _beside(seen_head, np.flatnonzero(skin_part & (azimuth > 60.0)), _HAIR_STEPS_M[1:])
     # From skin (0) to hair (1) and beyond it, in its shadows; colours off that line are cloth.
     axis = (hair - skin) / contrast
     along = (pixels - skin) @ axis
@@ -95,7 +95,7 @@ def where_hair(
 
 
 def hair_grain(
-    given: CompletionInput,
+    seen_head: SeenHead,
     colour: NDArray[np.float32],
     seen: NDArray[np.float32],
     haired: NDArray[np.float64],
@@ -106,7 +106,7 @@ def hair_grain(
     Noise that is fine around the head and long from the crown down; its contrast is that of the photo's
     own hair, and none where the hair has the colour of skin: a bald head stays bald.
     """
-    model, layout = given.model, given.layout
+    model, layout = seen_head.model, seen_head.layout
     scalp_at = layout.interpolate(model, haired)
     scalp = layout.picture(scalp_at)
     grey = luminance(colour).astype(np.float32)
@@ -140,23 +140,23 @@ def hair_grain(
 
 
 def _beside(
-    given: CompletionInput, vertices: NDArray[np.intp], steps: tuple[float, ...]
+    seen_head: SeenHead, vertices: NDArray[np.intp], steps: tuple[float, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Colours (N, 3) of the person just outside the head's outline in the photo, and the vertex (N,)
     each belongs to: of the given vertices, those near the outline, some steps (m) along their normals."""
-    model, fit = given.model, given.fit
+    model, fit = seen_head.model, seen_head.fit
     at = fit.to_camera(fit.posed(model))
     normals = model.normals(at)
     toward = -at[vertices] / np.linalg.norm(at[vertices], axis=1, keepdims=True)
     facing = np.einsum("nd,nd->n", normals[vertices], toward)
     vertices = vertices[(facing > -0.35) & (facing < 0.5)]
-    height, width = given.person.shape
+    height, width = seen_head.person.shape
     colours, owners = [], []
     for step in steps:
         place = fit.camera.project(at[vertices] + step * normals[vertices])
         inside = (place >= 1).all(axis=1) & (place[:, 0] < width - 1) & (place[:, 1] < height - 1)
         x, y = place[inside].astype(int).T
-        sure = given.person[y, x] > 0.95
-        colours.append(given.pixels[y[sure], x[sure]] / 255.0)
+        sure = seen_head.person[y, x] > 0.95
+        colours.append(seen_head.pixels[y[sure], x[sure]] / 255.0)
         owners.append(vertices[inside][sure])
     return np.concatenate(colours), np.concatenate(owners)

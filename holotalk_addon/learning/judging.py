@@ -23,7 +23,7 @@ from ..face.photo import Photo, photo_from_pixels
 from ..face.pose import CHIN
 from ..head.camera import Camera
 from ..head.colours import luminance
-from ..head.completion import CompletionInput, HeadTexture
+from ..head.completion import HeadTexture, SeenHead
 from ..head.drawing import DrawnPerson, draw_person
 from ..head.eyes import lash_alpha
 from ..head.fill import padded
@@ -193,38 +193,38 @@ class Views:
     """(V, S, S) where the bust fades out."""
 
 
-def lay_on(person: TruePerson, given: CompletionInput) -> Views:
+def lay_on(person: TruePerson, seen_head: SeenHead) -> Views:
     """Lay the head that was made of ``person.photo``, with its hair, on the true one, by the similarity
     between their 468 points, and find what each view shows of them.
     """
-    head, hair = laid(person, given), laid_hair(person, given)
-    drawn = tuple(draw_person(given.model, head, hair, view) for view in person.views)
+    head, hair = laid(person, seen_head), laid_hair(person, seen_head)
+    drawn = tuple(draw_person(seen_head.model, head, hair, view) for view in person.views)
     ends = np.stack([one.ends() for one in drawn])
     cover = np.stack([one.cover() for one in drawn])
     judged = (person.head | (cover > 0.5)) & ~person.clothes & ~ends
-    hair_seen = None if given.hair is None else given.hair.seen
-    seen = np.stack([one.seen(given.baked.seen, hair_seen) for one in drawn]) > _SEEN
+    hair_seen = None if seen_head.hair is None else seen_head.hair.seen
+    seen = np.stack([one.seen(seen_head.baked.seen, hair_seen) for one in drawn]) > _SEEN
     return Views(drawn, judged, judged & ~seen, ends)
 
 
 def laid(
-    person: TruePerson, given: CompletionInput, points: NDArray[np.floating] | None = None
+    person: TruePerson, seen_head: SeenHead, points: NDArray[np.floating] | None = None
 ) -> NDArray[np.float64]:
     """(N, 3) points of a fitted head, or its own posed vertices, laid on the true one by the similarity
     between their 468 points.
     """
-    posed = given.fit.posed(given.model)
+    posed = seen_head.fit.posed(seen_head.model)
     return align_similarity(
-        given.model.landmarks(posed), person.points468, posed if points is None else points
+        seen_head.model.landmarks(posed), person.points468, posed if points is None else points
     )
 
 
-def laid_hair(person: TruePerson, given: CompletionInput) -> Hair | None:
+def laid_hair(person: TruePerson, seen_head: SeenHead) -> Hair | None:
     """The hair of a fitted head, moved with it as :func:`laid` moves the head; None where there is none."""
-    hair = given.grown
+    hair = seen_head.grown
     if hair is None:
         return None
-    return replace(hair, vertices=laid(person, given, hair.vertices).astype(np.float32))
+    return replace(hair, vertices=laid(person, seen_head, hair.vertices).astype(np.float32))
 
 
 def face_miss(model: HeadModel, shape: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -328,13 +328,13 @@ def compared(
     return np.array([float(each[region].mean()), psnr, float(np.abs(difference).mean())])
 
 
-def template_copy(given: CompletionInput, progress: Progress = silent) -> HeadTexture:
+def template_copy(seen_head: SeenHead, progress: Progress = silent) -> HeadTexture:
     """The least that can be done: what the photo does not show is the template person's, as it is."""
-    layout = given.layout
-    plain = layout.draw(given.model, template_colours(given.model))
-    seen = given.baked.seen[..., None]
-    rgb = plain + (given.baked.colour - plain) * seen
+    layout = seen_head.layout
+    plain = layout.draw(seen_head.model, template_colours(seen_head.model))
+    seen = seen_head.baked.seen[..., None]
+    rgb = plain + (seen_head.baked.colour - plain) * seen
     rgb = padded(rgb, layout.picture(np.ones(len(layout.texel), dtype=np.float32)) > 0)
-    rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(given)[..., None]], axis=2)
+    rgba = np.concatenate([np.clip(rgb, 0, 1), lash_alpha(seen_head)[..., None]], axis=2)
     progress(1.0)
-    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), given.baked.seen, given.grown)
+    return HeadTexture((rgba * 255.0 + 0.5).astype(np.uint8), seen_head.baked.seen, seen_head.grown)
