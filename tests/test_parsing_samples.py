@@ -86,10 +86,10 @@ def test_a_plain_sample_shows_the_person_as_they_are(people):
     assert np.median(sample.label[tuple(sample.points[:, ::-1].astype(int).T)]) == SKIN
     low, high = sample.points.min(axis=0), sample.points.max(axis=0)
     assert (high - low).max() == pytest.approx(SIDE / 2.6, abs=1)
-    seen_head = sample.input()
-    assert seen_head.shape == (SIDE, SIDE, CHANNELS)
-    assert (seen_head[..., 3] == 255 * sample.inside).all()
-    assert not seen_head[..., :3][~sample.inside].any()
+    given = sample.input()
+    assert given.shape == (SIDE, SIDE, CHANNELS)
+    assert (given[..., 3] == 255 * sample.inside).all()
+    assert not given[..., :3][~sample.inside].any()
 
 
 def test_the_labels_follow_the_person(people):

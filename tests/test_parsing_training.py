@@ -90,11 +90,11 @@ def test_it_learns_and_converts(tmp_path):
     network = engine.best_network(tmp_path / "run", parsing_network(SMALL))
     path = tmp_path / "parsing.tflite"
     conversion.convert(network, path)
-    seen_head = task.held_out.make(np.arange(2), None)[0]
-    assert conversion.disagreement(network, path, seen_head.astype(np.float32)) < 0.05
-    odds = np.exp(network.predict(np.concatenate([seen_head[:1], seen_head[:1, :, ::-1]]), verbose=0))
+    given = task.held_out.make(np.arange(2), None)[0]
+    assert conversion.disagreement(network, path, given.astype(np.float32)) < 0.05
+    odds = np.exp(network.predict(np.concatenate([given[:1], given[:1, :, ::-1]]), verbose=0))
     odds /= odds.sum(axis=-1, keepdims=True)
-    looked = ParsingNetwork(path).look(seen_head[0])
+    looked = ParsingNetwork(path).look(given[0])
     np.testing.assert_allclose(looked, (odds[0] + odds[1][:, ::-1]) / 2, atol=0.02)
 
 

@@ -55,8 +55,8 @@ class GrownHair:
 
 @dataclass(frozen=True)
 class SeenHead:
-    """A head as its photo shows it: fitted, its hair grown, the photo in its texture as far as that goes. What a
-    completion starts from."""
+    """A head as its photo shows it: fitted, its hair grown, the photo in its texture as far as that goes. A
+    completion starts from it."""
 
     model: HeadModel
     fit: HeadFit
