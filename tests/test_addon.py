@@ -24,6 +24,7 @@ from holotalk_addon.head import expressions
 from holotalk_addon.hologram import layout as layouts
 from holotalk_addon.hologram import motion as motions
 from holotalk_addon.scene import hologram_scene
+from holotalk_addon.scene.head_object import read_head
 from holotalk_addon.scene.head_subject import HeadSubject
 from holotalk_addon.scene.hologram_scene import find_hologram
 from holotalk_addon.scene.materials import image_pixels
@@ -194,7 +195,7 @@ def test_the_dump_sees_a_change(users_file):
 
 def test_the_hologram_is_there_and_shown(hologram, photo):
     found = find_hologram()
-    assert bpy.data.objects[found.head].type == "MESH"
+    assert bpy.data.objects[found.subject].type == "MESH"
     assert (hologram.photo, hologram.size, hologram.motion) == (str(photo), SIZE, "TURNTABLE")
     assert len(hologram.faces) == 1
     box = hologram.faces[0].box
@@ -233,16 +234,16 @@ def test_generating_again_replaces_the_result_and_keeps_what_users_added(hologra
     scene = bpy.data.scenes[find_hologram().hologram]
     lamp = bpy.data.objects.new("My lamp", bpy.data.lights.new("My lamp", "POINT"))
     scene.collection.objects.link(lamp)
-    former = bpy.data.objects[find_hologram().head]
+    former = bpy.data.objects[find_hologram().subject]
     copy = former.copy()
     copy.data = former.data.copy()
     copy.name = "Anna"
     bpy.data.collections[find_hologram().collection].objects.link(copy)
     uid = former.session_uid
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
-    head = bpy.data.objects[find_hologram().head]
+    head = bpy.data.objects[find_hologram().subject]
     assert head.session_uid != uid
-    assert head.name == find_hologram().head
+    assert head.name == find_hologram().subject
     assert "My lamp" in bpy.data.scenes[find_hologram().hologram].collection.objects
     anna = bpy.data.objects["Anna"]
     assert len(anna.data.shape_keys.key_blocks) == 53
@@ -299,7 +300,7 @@ def test_a_head_of_another_file_is_the_users(hologram, generated, users_file, ph
     bpy.context.scene.holotalk.engine = "WORKBENCH"
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
     assert [obj.name for obj in film.objects] == [obj.name for obj in heads]
-    made = bpy.data.objects[find_hologram().head]
+    made = bpy.data.objects[find_hologram().subject]
     assert made not in heads
     assert made.library is None
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
@@ -307,7 +308,7 @@ def test_a_head_of_another_file_is_the_users(hologram, generated, users_file, ph
 
 
 def test_generating_again_keeps_what_hangs_on_the_head_and_its_keyframes(hologram):
-    head = bpy.data.objects[find_hologram().head]
+    head = bpy.data.objects[find_hologram().subject]
     scene = bpy.data.scenes[find_hologram().hologram]
     hat, eye = bpy.data.objects.new("My hat", None), bpy.data.objects.new("My eye", None)
     for obj in (hat, eye):
@@ -318,7 +319,7 @@ def test_generating_again_keeps_what_hangs_on_the_head_and_its_keyframes(hologra
     keys.key_blocks["jawOpen"].value = 0.5
     keys.key_blocks["jawOpen"].keyframe_insert("value", frame=3)
     assert bpy.ops.holotalk.generate() == {"FINISHED"}
-    head = bpy.data.objects[find_hologram().head]
+    head = bpy.data.objects[find_hologram().subject]
     assert hat.parent == eye.constraints[0].target == head
     assert [o.name for o in bpy.data.objects if role_of(o) == "head"] == [head.name]
     scene.view_layers[0].update()
@@ -350,7 +351,7 @@ def test_the_video_settings_of_the_users_stay(hologram):
 def test_what_was_painted_on_the_head_is_in_the_second_blenders_copy(hologram, second_blender, tmp_path):
     from holotalk_addon.scene.head_object import head_image
 
-    head = bpy.data.objects[find_hologram().head]
+    head = bpy.data.objects[find_hologram().subject]
     for painted in (head, *head.children):  # hair too
         image = head_image(painted)
         image.pixels.foreach_set(np.tile(np.float32([1, 0, 0, 1]), image.size[0] * image.size[1]))
@@ -388,7 +389,7 @@ def test_a_hologram_of_the_command_line_is_shown_as_it_was_built(addon, tmp_path
 
 def test_a_change_of_look_keeps_the_head_and_moves_the_rest(hologram):
     found = find_hologram()
-    mesh = bpy.data.objects[found.head].data.session_uid
+    mesh = bpy.data.objects[found.subject].data.session_uid
     lens = bpy.data.objects[found.cameras[0]].data.lens
     hologram.gap = 0.45
     assert find_hologram().layout == layout_of(hologram)
@@ -412,7 +413,7 @@ def test_a_change_of_look_keeps_the_head_and_moves_the_rest(hologram):
     hologram.frame = (480, 640)
     assert state().error == ""
     assert find_hologram().layout.frame == (480, 640)
-    assert bpy.data.objects[find_hologram().head].data.session_uid == mesh
+    assert bpy.data.objects[find_hologram().subject].data.session_uid == mesh
 
 
 def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
@@ -420,7 +421,7 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
     bpy.ops.holotalk.render_video(filepath=str(tmp_path / "changed.mp4"))
     bpy.ops.holotalk.preview_frame()
     changed = np.asarray(Image.open(bpy.context.window_manager.holotalk.preview).convert("RGB")).astype(int)
-    head = hologram_scene.read_head(bpy.data.objects[find_hologram().head])
+    head = read_head(bpy.data.objects[find_hologram().subject])
     from holotalk_addon.scene.render import render_hologram
 
     hologram_scene.new_file()
@@ -438,7 +439,7 @@ def test_a_changed_look_renders_like_one_built_so(hologram, tmp_path):
 
 
 def test_expressions_gaze_and_the_photos_own(hologram):
-    keys = bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks
+    keys = bpy.data.objects[find_hologram().subject].data.shape_keys.key_blocks
     photos = {key.name: key.value for key in keys[1:]}
     bpy.ops.holotalk.expression(preset="SMILE")
     assert keys["mouthSmileLeft"].value == keys["mouthSmileRight"].value > 0.5
@@ -455,7 +456,7 @@ def test_expressions_gaze_and_the_photos_own(hologram):
 
 
 def test_every_preset_and_slider_is_one_of_the_52(hologram):
-    names = [key.name for key in bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks[1:]]
+    names = [key.name for key in bpy.data.objects[find_hologram().subject].data.shape_keys.key_blocks[1:]]
     grouped = [n for start in expressions.GROUPS.values() for n in names if n.startswith(start)]
     assert sorted(grouped) == sorted(names)
     for preset, wanted in expressions.PRESETS.items():
@@ -469,7 +470,7 @@ def test_every_preset_and_slider_is_one_of_the_52(hologram):
 def test_exports_show_the_sliders_as_they_are(hologram, tmp_path):
     bpy.ops.holotalk.expression(preset="NEUTRAL")
     assert bpy.ops.holotalk.export(filepath=str(tmp_path / "calm.obj")) == {"FINISHED"}
-    bpy.data.objects[find_hologram().head].data.shape_keys.key_blocks["jawOpen"].value = 1.0
+    bpy.data.objects[find_hologram().subject].data.shape_keys.key_blocks["jawOpen"].value = 1.0
     bpy.ops.holotalk.export(filepath=str(tmp_path / "open.obj"))
     bpy.ops.holotalk.export(filepath=str(tmp_path / "open.glb"))
     bpy.ops.holotalk.export(filepath=str(tmp_path / "open"), format="PLY")
