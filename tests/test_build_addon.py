@@ -395,10 +395,10 @@ def test_the_weights_that_litert_runs_are_inside_with_their_cards(build_addon, t
     folder = tmp_path / "model_weights"
     folder.mkdir()
     baseline = ("holotalk.md", "holotalk.tflite")  # offered by no button
-    for name in ("README.md", "net.md", "net.tflite", "net.keras", ".notes", *baseline):
+    for name in ("README.md", "cae.md", "cae.tflite", "cae.keras", "tried.tflite", ".notes", *baseline):
         (folder / name).write_bytes(b"anything")
     monkeypatch.setattr(build_addon, "ROOT", tmp_path)
-    names = ["README.md", "net.md", "net.tflite"]
+    names = ["README.md", "cae.md", "cae.tflite"]
     assert [e.name for e in build_addon._weights()] == [f"model_weights/{name}" for name in names]
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from holotalk_addon import assets, cache, pipeline
+from holotalk_addon import assets, cache
 from holotalk_addon.cache import RECORD, has_sha256
 from holotalk_addon.errors import AssetError
+from holotalk_addon.networks import find_network
 
 ROOT = Path(__file__).parents[1]
 
@@ -259,7 +260,7 @@ def test_a_built_add_ons_own_weights_are_checked_once(folder, reads, installed):
 
 
 def test_weights_in_a_checkout_are_not_checked(folder, reads):
-    assert pipeline.trained_weights("cae.tflite").is_file()
+    assert find_network("cae").is_file()
     assert reads == []
 
 

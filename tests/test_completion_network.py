@@ -335,7 +335,7 @@ def bald(tools):
     for kind in script.LIGHTS:
         order = script.make_order("full", script.SEED, 192, script.YAWS, number)
         with closing(script.Sitting(order, kind)) as session:
-            (person,) = judging.people_of(session.batch(number).arrays, script.YAWS)
+            (person,) = judging.people_of(session(number).arrays, script.YAWS)
         assert person.attributes["hair_style"] == "bald"
         result[kind] = {name: judged.scores for name, judged in script.judge(person, tools, ways).items()}
     return result

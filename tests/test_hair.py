@@ -406,5 +406,5 @@ def test_the_forehead_is_no_hand_that_hides_hair(tools, photos, name):
     path = photos / name
     if not path.exists():
         pytest.skip(f"{path.name} is not in HOLOTALK_PHOTOS")
-    mask = hair_mask(pipeline.completion_input(read_photo(path), tools, pipeline.Stages(), 1, 512)[2])
+    mask = hair_mask(pipeline.fitted(read_photo(path), tools, pipeline.Stages(), 1, 512).head)
     assert mask.hidden.sum() < 30
