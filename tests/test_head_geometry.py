@@ -6,7 +6,6 @@ import pytest
 from scipy.spatial import Delaunay
 
 from holotalk_addon.head.camera import Camera
-from holotalk_addon.head.fitting import _rotation_of, _rotation_vector
 from holotalk_addon.head.membrane import membrane
 from holotalk_addon.head.morphable_model import align_similarity
 from holotalk_addon.head.raster import barycentric, pixel_centres, rasterize
@@ -46,23 +45,6 @@ def test_the_jacobian_is_the_derivative_of_the_projection():
 
 
 # --- rotations ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [0.0, 1e-13, 1e-7, 0.01, 1.0, 3.1])
-def test_rotation_vectors_and_matrices_agree(size):
-    rng = np.random.default_rng(7)
-    for axis in rng.standard_normal((20, 3)):
-        vector = size * axis / np.linalg.norm(axis)
-        R = _rotation_of(vector)
-        assert np.allclose(R @ R.T, np.eye(3), atol=1e-12)
-        assert np.linalg.det(R) == pytest.approx(1.0)
-        assert np.allclose(_rotation_vector(R), vector, atol=1e-9)
-        assert np.allclose(R @ vector, vector)
-
-
-def test_a_rotation_turns_right_handed():
-    assert np.allclose(_rotation_of(np.array([0.0, 0.0, np.pi / 2])) @ [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    assert np.allclose(_rotation_of(np.array([0.0, np.pi / 2, 0.0])) @ [0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
 
 
 # --- z-buffer ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -282,9 +283,9 @@ class _Solver:
         H = A.T @ A + prior.form
         g = A.T @ error - prior.form @ (self._unknowns() - prior.expected) - prior.slope
         H[:3, :3] += np.eye(3) / self.rotation_sigma**2
-        g[:3] += _rotation_vector(self.expected_rotation @ self.rotation.T) / self.rotation_sigma**2
+        g[:3] += cv2.Rodrigues(self.expected_rotation @ self.rotation.T)[0].ravel() / self.rotation_sigma**2
         step = self._solve_bounded(H, g, 6 + k)
-        self.rotation = _rotation_of(step[:3]) @ self.rotation
+        self.rotation = cv2.Rodrigues(step[:3])[0] @ self.rotation
         self.translation = self.translation + step[3:6]
         if self.known is None:
             self.identity = self.identity + step[6 : 6 + k]
@@ -398,20 +399,3 @@ def _cross_matrix(v: NDArray[np.float64]) -> NDArray[np.float64]:
     M[:, 1, 0], M[:, 1, 2] = v[:, 2], -v[:, 0]
     M[:, 2, 0], M[:, 2, 1] = -v[:, 1], v[:, 0]
     return M
-
-
-def _rotation_of(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3) rotation about a vector by its length in radians (Rodrigues)."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    K = _cross_matrix((vector / angle)[None])[0]
-    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
-
-
-def _rotation_vector(R: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse of :func:`_rotation_of`, for angles below 180 degrees."""
-    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]]) / 2.0
-    sine = float(np.linalg.norm(axis))
-    angle = float(np.arctan2(sine, (np.trace(R) - 1.0) / 2.0))
-    return axis * (angle / sine if sine > 1e-9 else 1.0)
