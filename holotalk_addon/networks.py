@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every network that heads are made with, in one list: its file, where it comes from, who needs it."""
+"""Every network that heads are made or checked with, in one list: its file, its source and its use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class NetworkFile:
     key: str
     """By which it is asked for; of a third party's network also its key in :data:`.assets.PACKAGES`."""
     does: str
-    """What it is for, and to whom."""
+    """What it is for."""
     trained: str | None = None
     """Its file in ``model_weights``, trained by this project; None: a third party's, fetched by
     :mod:`.assets`."""
     left_out: bool = False
-    """Whether the add-on does without it."""
+    """Whether no add-on carries it: the command line alone runs it."""
     research: bool = False
     """Whether its licence keeps it from commercial use: the add-on can be built without it."""
 
@@ -53,7 +53,7 @@ def find_network(key: str) -> Path:
 
     Raises:
         AssetError: it is not there, or not the one that the add-on was built with.
-        LeftOutError: the built add-on was made without it.
+        LeftOutError: it is for research alone, and this add-on was built without it.
         KeyError: there is no such network.
     """
     network = {network.key: network for network in NETWORKS}[key]

@@ -32,7 +32,7 @@ class CompletionKind:
     label: str
     """Its name in the panel."""
     does: str
-    """What it does, as the panel and the command line tell it; no period at the end."""
+    """What the unseen is filled with, as the panel and the command line tell it; no period at the end."""
     make: Callable[[Path | None], Completion]
     """Loads it with its weights."""
     network: str | None = None
@@ -105,8 +105,10 @@ def completion_kind(name: str) -> CompletionKind:
     Raises:
         OptionError: there is none.
     """
+    if name == AUTO:
+        return KINDS[0]
     for kind in KINDS:
-        if name in (kind.name, AUTO):
+        if name == kind.name:
             return kind
     *others, last = completion_names()
     raise OptionError(f"There is no completion '{name}': choose {', '.join(others)} or {last}.")

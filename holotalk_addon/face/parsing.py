@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each pixel around a face shows: this person's skin, hair, headwear, clothes, or something before them.
+"""What each pixel around a face shows: this person's skin, hair, beard, glasses, or something else.
 
 A small network of ours (U-Net, Ronneberger et al. 2015) that has seen nothing but rendered people
 (``learning.parsing_training``; Wood et al. 2021, "Fake it till you make it": parsers so trained read real

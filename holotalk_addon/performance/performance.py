@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A performance: how strongly a face shows each expression, how the head is turned and where the eyes look,
-moment by moment. A tracked video, a live peer and a spoken sentence are performances; the turntable and the
-sway are motions of the stage, and both add.
+moment by moment. It comes on top of the stage's motion: a head on the turntable turns while it performs.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Performance:
     names: tuple[str, ...]
     """The expressions' names, for example the 52 of ARKit."""
     times: NDArray[np.float64]
-    """(T,) seconds from the beginning, rising."""
+    """(T,) seconds, rising; where they begin does not matter."""
     strengths: NDArray[np.float32]
     """(T, E) 0..1, in the order of the names."""
     rotations: NDArray[np.float64]
@@ -69,8 +68,8 @@ class Performance:
         return Performance(self.names, wanted, mixed(self.strengths), np.stack(turns), mixed(self.gaze))
 
     def with_gaze(self, names: tuple[str, ...]) -> NDArray[np.float32]:
-        """(T, N) the strengths of expressions with these names: 0 of those that the performance does not
-        know, and the gaze added to those that turn the eyes."""
+        """(T, N) the strengths of the expressions with these names. Those that the performance does not know
+        are 0; on those that turn the eyes the gaze is added."""
         column = {name: k for k, name in enumerate(self.names)}
         result = np.zeros((len(self.times), len(names)), dtype=np.float32)
         for k, name in enumerate(names):

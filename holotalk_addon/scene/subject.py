@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What turns in the hologram. A head with its hair is the first subject; framing, the four views, the video
-and the exports ask a subject, whatever it is, for its points in time and its objects.
+"""What turns in the hologram. A head with its hair is the first subject. Framing, the four views and the
+video ask a subject, whatever it is, where it can be seen and for its objects; exports are of heads.
 
-To add one, write a class with :class:`Subject`'s methods and enter its role in :data:`SUBJECTS`.
+To add one, write a class with :class:`Subject`'s methods, and enter in :data:`SUBJECTS` what reads it back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Subject(Protocol):
     """Something that can stand on the turntable, in head axes: metres, turned about the y axis."""
 
     def points(self, performance: Performance | None = None) -> NDArray[np.float32]:
-        """(N, 3) metres, head axes: all of it that can be seen, at all moments of a performance."""
+        """(N, 3) metres, head axes: the places that it takes up where it can be seen, at rest; with a
+        performance at each of some moments of it, one after another."""
 
     def make(self, collection: Any) -> Any:
         """Make its objects and link them to a collection; returns the one that all others hang on, tagged
@@ -32,8 +33,8 @@ class Subject(Protocol):
 
 
 SUBJECTS: dict[str, Callable[[Any], Subject]] = {HEAD_ROLE: HeadSubject.read}
-"""By the role of a subject's first object: reads the subject back, as the user has changed it since. Textures
-are left out: it is for framing."""
+"""By the role of a subject's first object, what makes a subject of that object, with all that the user has
+changed since. It is for framing, so textures are left out."""
 
 
 def is_subject(obj: Any) -> bool:
