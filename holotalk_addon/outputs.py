@@ -14,6 +14,8 @@ from pathlib import Path
 
 from .errors import OptionError, OutputError
 
+BESIDE = ".holotalk-"
+"""How the names of files begin that are being written, beside what they will replace."""
 EXPORTS = (".glb", ".obj", ".ply", ".stl", ".blend")
 """The endings of the formats that a head is exported in."""
 STL_HEIGHT_MM, STL_HEIGHTS_MM = 100.0, (20.0, 1000.0)
@@ -105,7 +107,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path} is a folder: give the name of a file in it.")
     check_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=".holotalk-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=BESIDE, suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise OutputError(f"Cannot write in {path.parent}: {error.strerror}.") from error
     os.close(handle)

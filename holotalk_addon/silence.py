@@ -7,11 +7,16 @@ import ctypes
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 OUT, ERR = 1, 2
 """Descriptors of standard output and standard error."""
+
+
+_ALONE = threading.RLock()
+"""Held while a stream is silent: two threads that gave each other's file back would lose the stream."""
 
 
 @contextmanager
@@ -23,6 +28,12 @@ def silenced(descriptor: int, harmless: Collection[str] | None = None) -> Iterat
         harmless: only lines that hold one of these are dropped, the others are passed on afterwards; None
             drops everything.
     """
+    with _ALONE, _diverted(descriptor, harmless):
+        yield
+
+
+@contextmanager
+def _diverted(descriptor: int, harmless: Collection[str] | None) -> Iterator[None]:
     _flush()
     try:
         kept = os.dup(descriptor)

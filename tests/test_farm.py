@@ -116,6 +116,18 @@ def test_every_number_comes_back_once(monkeypatch, workers):
     assert sorted(farming.farm(Numbers, workers)(numbers)) == [(n, 2 * n) for n in numbers]
 
 
+def cannot_begin():
+    raise HoloTalkError("nothing is there to begin with")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_work_that_cannot_begin_says_why(monkeypatch, capfd, workers):
+    monkeypatch.delitem(sys.modules, "bpy", raising=False)
+    with pytest.raises(HoloTalkError, match="nothing is there to begin with"):
+        list(farming.farm(cannot_begin, workers)([1, 2, 3]))
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_what_fails_in_a_worker_fails_here(monkeypatch):
     monkeypatch.delitem(sys.modules, "bpy", raising=False)
     with pytest.raises(HoloTalkError, match="thirteen"):

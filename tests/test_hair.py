@@ -408,3 +408,18 @@ def test_the_forehead_is_no_hand_that_hides_hair(tools, photos, name):
         pytest.skip(f"{path.name} is not in HOLOTALK_PHOTOS")
     mask = hair_mask(pipeline.fitted(read_photo(path), tools, pipeline.Stages(), 1, 512).head)
     assert mask.hidden.sum() < 30
+
+
+@pytest.mark.slow
+def test_hair_that_the_picture_cuts_is_no_bald_crown(tools, demo_person):
+    """Of the scalp a tight portrait shows a strip, and that has hair."""
+    from holotalk_addon import pipeline
+    from holotalk_addon.face import photo_from_pixels
+    from holotalk_addon.head.hair_mask import hair_mask
+
+    mesh = demo_person.face.mesh
+    brows, chin = mesh[[70, 300], 1].mean(), mesh[152, 1]
+    top = round(brows - 0.25 * (chin - brows))
+    cut = np.ascontiguousarray(demo_person.photo.pixels[top:])
+    head = pipeline.fitted(photo_from_pixels(cut), tools, pipeline.Stages(), 1, 512).head
+    assert not hair_mask(head).crown_bare

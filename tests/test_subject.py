@@ -204,3 +204,68 @@ def test_gaze_turns_the_eyes():
 def test_a_performance_that_does_not_fit_together_is_refused(change):
     with pytest.raises(OptionError, match="performance"):
         Performance(**{**vars(turned(0, 90)), **change})
+
+
+def test_a_short_nod_is_not_overlooked_by_the_framing():
+    """It lies between any dozen moments that are taken evenly."""
+    times = np.linspace(0.0, 10.0, 241)
+    nod = np.where(np.abs(times - 5.1) < 0.2, 35.0, 0.0)
+    turns = np.stack([cv2.Rodrigues(np.array([np.radians(d), 0.0, 0.0]))[0] for d in nod])
+    count = len(times)
+    asked = Performance((), times, np.zeros((count, 0), np.float32), turns, np.zeros((count, 2), np.float32))
+    head = HeadSubject(stand_in_head())
+    whole = np.concatenate([head.points() @ turn.T for turn in (np.eye(3), turns[np.argmax(nod)])])
+    np.testing.assert_allclose(head.points(asked).max(axis=0), whole.max(axis=0), atol=1e-5)
+    np.testing.assert_allclose(head.points(asked).min(axis=0), whole.min(axis=0), atol=1e-5)
+
+
+def test_other_frames_a_second_keep_a_performances_speed():
+    layout = pyramid_layout(160)
+    hologram = build_hologram(
+        Cube(), layout, loop_motion("still", 2, 4), performance=turned(0, 90, 0, -90, 0)
+    )
+    head = bpy.data.objects[hologram.subject]
+    before = read_performance(head, hologram.motion)
+    faster = update_hologram(hologram, layout, loop_motion("still", 2, 8), "around", "workbench")
+    after = read_performance(head, faster.motion)
+    np.testing.assert_allclose(after.rotations[::2], before.rotations, atol=1e-5)
+
+
+def test_what_a_former_head_performed_goes_with_it_and_what_the_user_keyed_stays():
+    layout, motion = pyramid_layout(160), loop_motion("still", 1, 4)
+    build_hologram(HeadSubject(stand_in_head()), layout, motion, performance=turned(0, 20))
+    hologram = build_hologram(HeadSubject(stand_in_head()), layout, motion)
+    head = bpy.data.objects[hologram.subject]
+    assert read_performance(head, motion) is None
+    key = head.data.shape_keys.key_blocks["jawOpen"]
+    key.keyframe_insert("value", frame=1)
+    head.keyframe_insert("location", frame=1)
+    names = {one.animation_data.action.name for one in (head, head.data.shape_keys)}
+    build_hologram(HeadSubject(stand_in_head()), layout, motion, performance=turned(0, 20))
+    assert all(bpy.data.actions[name].use_fake_user for name in names), "kept in the file"
+
+
+def test_a_slider_of_the_users_own_is_left_alone():
+    hologram = build_hologram(HeadSubject(stand_in_head()), pyramid_layout(160), loop_motion("still", 1, 4))
+    head = bpy.data.objects[hologram.subject]
+    head.shape_key_add(name="Big nose", from_mix=False).value = 0.7
+    apply_performance(head, turned(0, 20), 4)
+    found = read_performance(head, hologram.motion)
+    np.testing.assert_allclose(found.strengths[:, found.names.index("Big nose")], 0.7, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["AXIS_ANGLE", "YXZ"])
+def test_a_head_in_another_rotation_mode_is_read(mode):
+    hologram = build_hologram(HeadSubject(stand_in_head()), pyramid_layout(160), loop_motion("still", 1, 4))
+    head = bpy.data.objects[hologram.subject]
+    head.rotation_mode = mode
+    head.keyframe_insert("location", frame=1)
+    found = read_performance(head, hologram.motion)
+    np.testing.assert_allclose(found.rotations, np.eye(3)[None].repeat(4, axis=0), atol=1e-6)
+
+
+def test_a_turntable_without_its_keys_is_no_error():
+    hologram = build_hologram(Cube(), pyramid_layout(160), loop_motion("turntable", 1, 4), engine="workbench")
+    bpy.data.objects[hologram.turntable].animation_data_clear()
+    assert not fast_way_holds(hologram)
+    assert bpy.data.objects[hologram.turntable].animation_data is None

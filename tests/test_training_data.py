@@ -353,6 +353,20 @@ def test_a_stopped_run_goes_on(shared, tmp_path):
     assert files(tmp_path / "data") == files(tmp_path / "whole")
 
 
+def test_what_others_put_into_the_folder_stays_and_hinders_nothing(shared, tmp_path):
+    """File managers leave files of their own, and a killed process what it had half written."""
+
+    def stop(_fraction):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        render(tmp_path, 5, progress=stop)
+    for name in (".DS_Store", ".holotalk-half.npz", "person_of_mine.npz"):
+        (tmp_path / "unfinished" / name).write_bytes(b"anything")
+    assert render(tmp_path, 5).complete
+    assert sorted(p.name for p in (tmp_path / "unfinished").iterdir()) == [".DS_Store", "person_of_mine.npz"]
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "missing"])
 def test_a_damaged_shard_is_redone(shared, tmp_path, damage):
     render(tmp_path, 20)

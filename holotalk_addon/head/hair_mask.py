@@ -119,8 +119,8 @@ def hair_mask(seen_head: SeenHead) -> HairMask:
     head = (drawn.triangle >= 0).astype(np.uint8)
     close = cv2.dilate(head, np.ones((3, 3)), iterations=max(1, round(_BESIDE_M * scale * metre))) > 0
     beside = (hair & ~close).sum()
-    crown_bare = bool(beside >= _RING and (hair & on_scalp).sum() <= _BALD * on_scalp.sum())
     scalp_shown = on_scalp & inside & ~hidden
+    crown_bare = bool(beside >= _RING and (hair & scalp_shown).sum() <= _BALD * scalp_shown.sum())
     if crown_bare:
         over_the_eyes = np.arange(SIDE)[:, None] < above * metre * scale
         hair = _attached(hair, close & over_the_eyes, hidden)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError
-from ..outputs import check_results_folder, make_folder, replacing
+from ..outputs import BESIDE, check_results_folder, make_folder, replacing
 from ..progress import Progress, Say, say_nothing, silent
 from .contact_sheet import contact_sheet, count_attributes
 from .orders import Batch, Batches, Order
@@ -36,6 +36,8 @@ from .shards import (
 PEOPLE_A_SHARD = {"holotalk": 50, "full": 8}
 """Shards of about 2 MB, and of some ten: little is lost with one, and there are not too many."""
 UNFINISHED = "unfinished"
+PART = f"person_{'[0-9]' * 8}*.npz"
+"""The names of people who are done, in there."""
 SHEET = "contact_sheet.png"
 
 Source = Callable[[list[int]], Batches]
@@ -158,9 +160,12 @@ class _Folder:
 
             Image.fromarray(contact_sheet(data)).save(beside, "PNG")
         write_card(self._folder, card)
-        for path in self._unfinished.glob("person_*.npz"):
+        # What a killed process had half written goes too; what is not ours (a file manager's) stays, and so
+        # does the folder around it.
+        for path in [*self._unfinished.glob(PART), *self._unfinished.glob(f"{BESIDE}*")]:
             path.unlink()
-        self._unfinished.rmdir()
+        if not any(self._unfinished.iterdir()):
+            self._unfinished.rmdir()
         return card
 
     def _shard_of(self, number: int) -> int:
@@ -205,7 +210,7 @@ class _Folder:
     def _sound_parts(self) -> set[int]:
         first = self._order.first_person
         sound = set()
-        for path in self._unfinished.glob("person_*.npz"):
+        for path in self._unfinished.glob(PART):
             arrays = read_arrays(path)
             number = int(path.stem.removeprefix("person_"))
             wanted = np.arange(self._each) + (number - first) * self._each

@@ -47,12 +47,14 @@ Results = Generator[tuple[int, Any], None, None]
 """(number, what was made of it), in any order."""
 
 MOST_WORKERS = 256
+MOST_ON_WINDOWS = 61
+"""Processes that Windows can wait for at once, less two that the pool needs."""
 AHEAD = 3
 """Things dealt out for each worker: one in work, the rest so that it never waits."""
 PATIENCE_S = 60
 """How long a scheduler, and then a first worker, may take to answer."""
 LOSSES = 3
-"""How often workers may be lost: one thing may end them all, one after another."""
+"""How often workers may be lost with nothing made between: one thing may end them all, one after another."""
 
 
 def farm(
@@ -86,8 +88,14 @@ def farm(
         workers = 0
     if workers == 0:
         return lambda numbers: _here(begin, numbers)
-    count = workers or os.cpu_count() or 1
+    count = min(workers or _processors(), MOST_ON_WINDOWS if sys.platform == "win32" else MOST_WORKERS)
     return lambda numbers: _on_processes(begin, numbers, count)
+
+
+def _processors() -> int:
+    """How many of this computer's processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
 def _here(begin: Begin, numbers: Sequence[int]) -> Results:
@@ -98,8 +106,9 @@ def _here(begin: Begin, numbers: Sequence[int]) -> Results:
 
 # ---------------------------------------------------------------- processes of this computer
 
+_begin: Begin | None = None
 _work: Work[Any] | None = None
-"""Of a worker's process, which a pool leaves no other place for."""
+"""Both of a worker's process, which a pool leaves no other place for."""
 
 
 def _begin_worker(begin: Begin) -> None:
@@ -109,13 +118,12 @@ def _begin_worker(begin: Begin) -> None:
     Unless Ctrl-C means nothing to the one that was called, as where a script has sent it to the background:
     its worker, too, goes on then.
     """
-    global _work  # noqa: PLW0603
+    global _begin  # noqa: PLW0603
+    _begin = begin
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see _ctrl_c_waits
-    _work = begin()
-    atexit.register(_end_worker)  # after those of what has begun: it is called before them
 
 
 def _end_worker() -> None:
@@ -146,23 +154,30 @@ def _ctrl_c_waits() -> Iterator[None]:
 
 
 def _in_worker(number: int) -> Any:
+    global _work  # noqa: PLW0603
     if _work is None:
-        raise RuntimeError("The worker has not begun.")
+        if _begin is None:
+            raise RuntimeError("The worker has not been told what to do.")
+        # With the first thing, not as the process starts: so what it raises reaches whoever waits for it.
+        _work = _begin()
+        atexit.register(_end_worker)  # after those of what has begun: it is called before them
     return _work(number)
 
 
 def _on_processes(begin: Begin, numbers: Sequence[int], workers: int) -> Results:
     left = list(numbers)
-    for _ in range(LOSSES):
+    losses = 0
+    while losses < LOSSES:
         try:
             # Closed here, not when it is thrown away: an exception in there, Ctrl-C's, would be lost then.
             with contextlib.closing(_pool(begin, list(left), workers)) as results:
                 for number, made in results:
                     left.remove(number)
+                    losses = 0
                     yield number, made
             return
         except BrokenProcessPool:
-            continue
+            losses += 1
     raise HoloTalkError(
         f"Workers were ended {LOSSES} times, last by one of these: {', '.join(map(str, left[:workers]))}. "
         "Is there enough memory? Try fewer workers (--workers)."

@@ -50,8 +50,8 @@ class Performance:
         return float(self.times[-1] - self.times[0])
 
     def at(self, times: NDArray[np.floating]) -> Performance:
-        """The performance at (N,) other moments, in seconds; before its first and after its last it stands
-        still. Turns follow the shortest way."""
+        """The performance at (N,) other moments, in seconds, rising; before its first and after its last it
+        stands still. Turns follow the shortest way."""
         wanted = np.asarray(times, dtype=np.float64)
         place = np.interp(wanted, self.times, np.arange(len(self.times)))
         low = np.minimum(place.astype(np.intp), max(len(self.times) - 2, 0))

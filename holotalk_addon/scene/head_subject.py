@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..performance.performance import Performance
 
 _MOMENTS = 12
-"""Of a performance that are looked at, evenly, to see how much room it takes: heads move little between."""
+"""Of a performance that are looked at evenly, beside its extremes, to see how much room it takes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class HeadSubject:
         if performance is None:
             shown = [head.posed_vertices()[lit]]
         else:
-            looked_at = performance.at(np.linspace(performance.times[0], performance.times[-1], _MOMENTS))
+            looked_at = performance.at(performance.times[_extremes(performance)])
             shown = [
                 (head.vertices[lit] + np.tensordot(strengths, head.expression_deltas[:, lit], axes=1))
                 @ turn.T.astype(np.float32)
@@ -59,6 +59,15 @@ class HeadSubject:
     def make(self, collection: Any) -> Any:
         """The head object, with its hair as a child."""
         return make_head_object(self.head, collection)
+
+
+def _extremes(performance: Performance) -> NDArray[np.intp]:
+    """(M,) moments that show how much room a head takes: where a turn or a strength is at its most or at its
+    least, and some more, evenly."""
+    turns = performance.rotations.reshape(len(performance.times), 9)
+    moving = np.concatenate([turns, performance.strengths], axis=1)
+    even = np.linspace(0, len(moving) - 1, _MOMENTS).astype(np.intp)
+    return np.unique(np.concatenate([moving.argmin(axis=0), moving.argmax(axis=0), even]))
 
 
 def lit_vertices(polygons: NDArray[np.int32], fade: NDArray[np.float32]) -> NDArray[np.int32]:

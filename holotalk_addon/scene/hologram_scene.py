@@ -31,7 +31,7 @@ from .own import (
     remove_since,
     tag,
 )
-from .performing import apply_performance, read_performance
+from .performing import apply_performance, change_rate, read_performance
 from .rig import RIG_NAME, aim_camera, make_camera, make_empty, make_turntable, set_motion
 from .subject import Subject, hologram_subject, is_subject, read_subject
 from .succession import Succession
@@ -198,6 +198,8 @@ def _arrange(
         set_motion(turntable, motion)
     camera_yaws = [panel.camera_yaw for panel in layout.panels] if sides == "around" else [0.0]
     yaws = np.subtract.outer(motion.yaws(), np.array(camera_yaws)).ravel()
+    if before.get("fps", motion.fps) != motion.fps:
+        change_rate(obj, before["fps"], motion.fps)
     points = read_subject(obj).points(read_performance(obj, motion))
     framing = frame_panel(points, yaws, layout)
     rig = make_empty(RIG_NAME, "rig", collection)

@@ -11,6 +11,7 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 from numpy.typing import NDArray
 
+from ..head.expressions import gaze_strengths
 from ..hologram.motion import FIRST_FRAME, LoopMotion
 from ..performance.performance import Performance
 from . import compat
@@ -18,6 +19,7 @@ from .axes import turn_from_blender, turn_to_blender
 from .own import is_own, tag
 
 ACTION_ROLE = "performance"
+_LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
 
 
 def apply_performance(obj: Any, performance: Performance, fps: int) -> None:
@@ -40,7 +42,8 @@ def apply_performance(obj: Any, performance: Performance, fps: int) -> None:
     keys = getattr(obj.data, "shape_keys", None)
     if keys is None:
         return
-    blocks = [block for block in keys.key_blocks if block != keys.reference_key]
+    known = {*performance.names, *gaze_strengths(0.0, 0.0)}
+    blocks = [block for block in keys.key_blocks if block != keys.reference_key and block.name in known]
     strengths = performance.with_gaze(tuple(block.name for block in blocks))
     curves = [(_path(block), 0, strengths[:, k]) for k, block in enumerate(blocks)]
     _set_curves(keys, "HoloTalk Expressions", curves, frames)
@@ -54,6 +57,21 @@ def clear_performance(obj: Any) -> None:
             action, data.action = data.action, None
             if action.users == 0:
                 bpy.data.actions.remove(action)
+    if obj.rotation_mode == "QUATERNION":
+        obj.rotation_quaternion = (1.0, 0.0, 0.0, 0.0)
+
+
+def change_rate(obj: Any, before: int, now: int) -> None:
+    """Keep a performance's speed where the frames a second change: move its keys."""
+    for block in _performers(obj):
+        data = block.animation_data
+        if data is not None and data.action is not None and is_own(data.action):
+            for curve in compat.fcurves(block):
+                points = np.empty(2 * len(curve.keyframe_points))
+                curve.keyframe_points.foreach_get("co", points)
+                points[::2] = FIRST_FRAME + (points[::2] - FIRST_FRAME) * now / before
+                curve.keyframe_points.foreach_set("co", points)
+                curve.update()
 
 
 def read_performance(obj: Any, motion: LoopMotion) -> Performance | None:
@@ -100,25 +118,34 @@ def _set_curves(
 ) -> None:
     """Give a data-block an action with these curves: (data path, index, (T,) values) at (T,) frames."""
     action = bpy.data.actions.new(name)
-    block.animation_data_create().action = action
+    data = block.animation_data_create()
+    if data.action is not None:  # the user's: it is kept in the file
+        data.action.use_fake_user = True
+    data.action = action
     for path, index, values in curves:
         curve = compat.fcurve(block, path, index)
         curve.keyframe_points.add(len(frames))
         curve.keyframe_points.foreach_set("co", np.stack([frames, values], axis=1).ravel())
-        for point in curve.keyframe_points:
-            point.interpolation = "LINEAR"
+        linear = np.full(len(frames), _LINEAR, dtype=np.int32)
+        curve.keyframe_points.foreach_set("interpolation", linear)
         curve.update()
     tag(action, ACTION_ROLE)
 
 
 def _turns(obj: Any, frames: NDArray[np.int_]) -> NDArray[np.float64]:
     """(T, 3, 3) head axes: how an object's own rotation turns it at these frames."""
-    path = "rotation_quaternion" if obj.rotation_mode == "QUATERNION" else "rotation_euler"
+    modes = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+    path = modes.get(obj.rotation_mode, "rotation_euler")
     curves = {c.array_index: c for c in compat.fcurves(obj) if c.data_path == path}
     rest = getattr(obj, path)
     turns = []
     for frame in frames:
         values = [curves[k].evaluate(frame) if k in curves else value for k, value in enumerate(rest)]
-        turn = Quaternion(values).normalized() if len(values) == 4 else Euler(values, obj.rotation_mode)
+        if path == "rotation_axis_angle":
+            turn = Quaternion(values[1:], values[0])
+        elif path == "rotation_quaternion":
+            turn = Quaternion(values).normalized()
+        else:
+            turn = Euler(values, obj.rotation_mode)
         turns.append(np.array(turn.to_matrix()))
     return turn_from_blender(np.stack(turns))

@@ -33,10 +33,20 @@ def fast_way_holds(hologram: HologramScene) -> bool:
         return False
     if not _cameras_are_quarter_turns_apart(hologram) or _others_in_view(hologram):
         return False
-    curve = compat.fcurve(turntable, "rotation_euler", UP_AXIS)
+    curve = _turning(turntable)
+    if curve is None:
+        return False
     motion = hologram.motion
     frames = range(FIRST_FRAME, FIRST_FRAME + motion.frames)
     return all(abs(np.degrees(curve.evaluate(f)) - motion.yaw_at(f)) < 0.01 for f in frames)
+
+
+def _turning(turntable: Any) -> Any:
+    """The curve that turns the turntable, or None where the user has taken it away."""
+    found = (
+        c for c in compat.fcurves(turntable) if c.data_path == "rotation_euler" and c.array_index == UP_AXIS
+    )
+    return next(found, None)
 
 
 def _moving_blocks(hologram: HologramScene) -> list[Any]:
@@ -133,7 +143,6 @@ def view_frames(hologram: HologramScene) -> int:
 
 def _anything_animated(hologram: HologramScene) -> bool:
     turntable = bpy.data.objects[hologram.turntable]
-    one_key = len(compat.fcurves(turntable)) == 1 and (
-        len(compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points) == 1
-    )
+    curve = _turning(turntable)
+    one_key = len(compat.fcurves(turntable)) == 1 and curve is not None and len(curve.keyframe_points) == 1
     return any(_is_animated(block) for block in _moving_blocks(hologram)) or not one_key

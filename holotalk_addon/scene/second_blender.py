@@ -86,9 +86,15 @@ class SecondBlender:
         )
         command += ["--addons", _package(), "--python-exit-code", "1", "--python-expr", call]
         where = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
+        # As the command renders training data: sums of several threads have other last bits.
+        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         with (self.folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **where}
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **where, **one_thread},
             )
 
     def run(self) -> Any:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A new subject in the place of a former one, and what of the former is the user's.
 
-HoloTalk's own former head goes, with its hair: what hangs on them hangs on the new ones, their collections,
-keyframes and what hides them are the new ones' too. A head or hair that the user renamed or copied is the
-user's: it stays, hidden, in a collection of the hologram's scene.
+HoloTalk's own former head goes, with its hair: what hangs on them hangs on the new ones, in the same
+collections. The user's keyframes of the sliders go on, those of the head object itself are kept in the file.
+A head or hair that the user renamed or copied is the user's: it stays, hidden, in a collection of the
+hologram's scene.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Succession:
         for obj in self._former:
             if is_own(obj):
                 _hand_over_keys(obj, self._obj)
+                _keep_action(obj)
                 _replace(obj, self._obj)
             else:
                 _set_aside(obj, hologram)
@@ -66,15 +68,27 @@ class Succession:
             use_plain_names(self._obj)
 
 
+def _keep_action(former: Any) -> None:
+    """An action of the user's that moved the former one is kept in the file."""
+    data = former.animation_data
+    if data is not None and data.action is not None and not is_own(data.action):
+        data.action.use_fake_user = True
+
+
 def _hand_over_keys(former: Any, obj: Any) -> None:
     """The keyframes of the former head's sliders are the new one's, unless it performs by itself."""
     before, now = (getattr(one.data, "shape_keys", None) for one in (former, obj))
     if before is None or now is None or before.animation_data is None or before.animation_data.action is None:
         return
+    action = before.animation_data.action
     taken = now.animation_data_create()
+    if is_own(action):  # a performance of the former one's: it goes with it
+        return
     if taken.action is None:
-        taken.action = before.animation_data.action
+        taken.action = action
         taken.action_slot = before.animation_data.action_slot
+    else:
+        action.use_fake_user = True
 
 
 def _former_hair(heads: list[Any], others: Sequence[Any]) -> tuple[list[Any], list[Any]]:
