@@ -42,8 +42,8 @@ class Squares:
 
 if __name__ == "__main__":
     begin = partial(Squares, Path(sys.argv[1]), float(sys.argv[2]))
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         print(sorted(farm(begin, 2)(range(int(sys.argv[3])))), flush=True)
     except KeyboardInterrupt:
         print("stopped", flush=True)
