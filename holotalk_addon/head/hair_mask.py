@@ -107,7 +107,8 @@ def hair_mask(seen_head: SeenHead) -> HairMask:
     scalp[pixel] = np.einsum("nc,nc->n", barycentric(corners, triangle, centre), field)
     on_scalp = scalp.reshape(SIDE, SIDE) > 0.5
     own = person * inside
-    hidden = (told("cover") > 0.5) & inside
+    cover = told("cover")
+    hidden = (cover > 0.5) & inside
     # The person's outline is where hair ends toward the ground; the rest of the person, where it ends in it.
     hairy = told(*HAIR)
     hair = (hairy > np.maximum(told(*(name for name in PERSON if name not in HAIR)), _LEAST)) & (own > 0.5)
@@ -115,7 +116,7 @@ def hair_mask(seen_head: SeenHead) -> HairMask:
     fingers = _fingers(rgb, (told("skin") > 0.9) & (scalp.reshape(SIDE, SIDE) < 0.05), hair)
     hair &= ~fingers
     # Of hands that the network sees nearby; else it is the forehead, which ends higher than the network says.
-    hidden |= _near(fingers, (told("cover") > _HAND) & inside)
+    hidden |= _near(fingers, (cover > _HAND) & inside)
     head = (drawn.triangle >= 0).astype(np.uint8)
     close = cv2.dilate(head, np.ones((3, 3)), iterations=max(1, round(_BESIDE_M * scale * metre))) > 0
     beside = (hair & ~close).sum()

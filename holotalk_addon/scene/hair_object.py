@@ -19,7 +19,7 @@ from ..head.head import Hair
 from .axes import from_blender, to_blender
 from .materials import image_of, image_pixels, make_hair_materials, make_image
 from .mesh import gather, hide_dark, make_mesh, most_corners, read_fade, read_polygons
-from .own import HEAD_ROLE, is_local, is_own, role_of, tag
+from .own import HEAD_ROLE, is_local, is_own, is_rendered, role_of, tag
 
 HAIR_NAME = "HoloTalk Hair"
 EDGE_NAME = "HoloTalk Hair Edge"
@@ -69,8 +69,7 @@ def find_hair(head_object: Any) -> Any:
     that the user renamed or copied."""
     beside = head_object.users_collection
     for obj in hair_of(head_object):
-        shown = any(place in beside or not place.hide_render for place in obj.users_collection)
-        if obj.type == "MESH" and not obj.hide_render and shown:
+        if obj.type == "MESH" and is_rendered(obj, beside):
             return obj
     return None
 

@@ -52,6 +52,22 @@ def is_local(block: Any) -> bool:
     return block.library is None and getattr(block, "override_library", None) is None
 
 
+def keep_users_action(block: Any) -> None:
+    """An action of the user's that moves a data-block stays in the file, when the block goes or moves
+    otherwise."""
+    data = block.animation_data
+    if data is not None and data.action is not None and not is_own(data.action):
+        data.action.use_fake_user = True
+
+
+def is_rendered(obj: Any, beside: Any) -> bool:
+    """Whether nothing hides an object from renders: neither itself, nor all of the collections that it is in,
+    but for those in ``beside``, which are in the picture."""
+    return not obj.hide_render and any(
+        place in beside or not place.hide_render for place in obj.users_collection
+    )
+
+
 def find_by_role(blocks: Any, role: str) -> Any:
     """The local block of this role among some blocks, or None: HoloTalk's own if it is there, else one that
     the user renamed or copied."""

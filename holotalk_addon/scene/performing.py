@@ -16,7 +16,7 @@ from ..hologram.motion import FIRST_FRAME, LoopMotion
 from ..performance.performance import Performance
 from . import compat
 from .axes import turn_from_blender, turn_to_blender
-from .own import is_own, tag
+from .own import is_own, keep_users_action, tag
 
 ACTION_ROLE = "performance"
 _LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
@@ -118,10 +118,8 @@ def _set_curves(
 ) -> None:
     """Give a data-block an action with these curves: (data path, index, (T,) values) at (T,) frames."""
     action = bpy.data.actions.new(name)
-    data = block.animation_data_create()
-    if data.action is not None:  # the user's: it is kept in the file
-        data.action.use_fake_user = True
-    data.action = action
+    keep_users_action(block)
+    block.animation_data_create().action = action
     for path, index, values in curves:
         curve = compat.fcurve(block, path, index)
         curve.keyframe_points.add(len(frames))

@@ -12,6 +12,7 @@ import numpy as np
 from ..hologram.motion import FIRST_FRAME
 from . import compat
 from .hologram_scene import HologramScene
+from .own import is_rendered
 from .rig import UP_AXIS
 
 
@@ -66,9 +67,7 @@ def _shown(hologram: HologramScene) -> list[Any]:
     return [
         obj
         for obj in (subject, *subject.children_recursive)
-        if hasattr(obj.data, "materials")
-        and not obj.hide_render
-        and any(place in beside or not place.hide_render for place in obj.users_collection)
+        if hasattr(obj.data, "materials") and is_rendered(obj, beside)
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..hologram.framing import Framing
 from ..hologram.motion import LoopMotion
 from . import compat
-from .own import find_by_role, is_own, tag
+from .own import find_by_role, is_own, keep_users_action, tag
 from .view_camera import SENSOR_WIDTH
 
 TURNTABLE_NAME = "HoloTalk Turntable"
@@ -41,8 +41,8 @@ def set_motion(turntable: Any, motion: LoopMotion) -> None:
     is left as it is, and kept in the file."""
     keys = motion.keys()
     animation = turntable.animation_data
+    keep_users_action(turntable)
     if animation is not None and animation.action is not None and not is_own(animation.action):
-        animation.action.use_fake_user = True
         animation.action = None
     if animation is not None and animation.action is not None:
         points = compat.fcurve(turntable, "rotation_euler", UP_AXIS).keyframe_points

@@ -16,7 +16,7 @@ import bpy
 
 from .hair_object import hair_objects, hair_of, head_under
 from .head_object import use_plain_names
-from .own import HEAD_ROLE, is_own, remove_object, role_of
+from .own import HEAD_ROLE, is_own, keep_users_action, remove_object, role_of
 
 KEPT_NAME = "Kept heads"
 
@@ -60,19 +60,12 @@ class Succession:
         for obj in self._former:
             if is_own(obj):
                 _hand_over_keys(obj, self._obj)
-                _keep_action(obj)
+                keep_users_action(obj)
                 _replace(obj, self._obj)
             else:
                 _set_aside(obj, hologram)
         if role_of(self._obj) == HEAD_ROLE:
             use_plain_names(self._obj)
-
-
-def _keep_action(former: Any) -> None:
-    """An action of the user's that moved the former one is kept in the file."""
-    data = former.animation_data
-    if data is not None and data.action is not None and not is_own(data.action):
-        data.action.use_fake_user = True
 
 
 def _hand_over_keys(former: Any, obj: Any) -> None:
@@ -88,7 +81,7 @@ def _hand_over_keys(former: Any, obj: Any) -> None:
         taken.action = action
         taken.action_slot = before.animation_data.action_slot
     else:
-        action.use_fake_user = True
+        keep_users_action(before)
 
 
 def _former_hair(heads: list[Any], others: Sequence[Any]) -> tuple[list[Any], list[Any]]:
