@@ -2,7 +2,6 @@
 """What tests of the add-on's operators share: the state they look at, failures as users are told them."""
 
 import re
-import time
 from pathlib import Path
 
 import bpy
@@ -27,17 +26,6 @@ def ours():
                 key = f"{kind} {role_of(block)}"
                 counts[key] = counts.get(key, 0) + 1
     return counts
-
-
-WAIT_SECONDS = 120
-"""Far more than any of it takes: what hangs is told from what is slow."""
-
-
-def wait_until(true, what):
-    ends = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < ends, f"{what}: not within {WAIT_SECONDS} s"
-        time.sleep(0.01)
 
 
 def fails(call, match):

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, ours, state, wait_until
+from addon_parts import SIZE, ours, state
 from blend_dump import dump
 from PIL import Image
+from processes import wait_until
 
 from holotalk_addon import pipeline
 from holotalk_addon.cae.completions import AUTO, KINDS

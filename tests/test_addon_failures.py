@@ -8,8 +8,9 @@ import time
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, WAIT_SECONDS, fails, ours, wait_until
+from addon_parts import SIZE, fails, ours
 from PIL import Image
+from processes import LONGEST_S, wait_until
 
 from holotalk_addon import pipeline
 from holotalk_addon.errors import AssetError
@@ -173,7 +174,7 @@ def test_two_jobs_never_use_the_networks_at_once(empty):
 
     def first_work(tell):
         order.append("first begins")
-        go_on.wait(WAIT_SECONDS)
+        go_on.wait(LONGEST_S)
         order.append("first ends")
 
     def second_work(tell):

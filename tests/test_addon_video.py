@@ -6,8 +6,9 @@ import re
 import bpy
 import numpy as np
 import pytest
-from addon_parts import SIZE, fails, wait_until
+from addon_parts import SIZE, fails
 from PIL import Image
+from processes import wait_until
 
 from holotalk_addon.errors import HoloTalkError
 from holotalk_addon.scene.second_blender import BackgroundRender, SecondBlender

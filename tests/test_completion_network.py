@@ -2,8 +2,6 @@
 """The completion ``cae`` as the add-on runs it: what our network is shown, and how sides get on to a head."""
 
 import dataclasses
-import importlib.util
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -321,14 +319,9 @@ def lamp_in_front():
 
 
 @pytest.fixture(scope="module")
-def bald(tools):
+def bald(tools, load_script):
     """A bald man, by the light: how each completion did on the sides and on the back of his rendered head."""
-    path = ROOT / "blender_scripts" / "evaluate_light.py"
-    spec = importlib.util.spec_from_file_location("evaluate_light", path)
-    script = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "evaluate_light", script)  # its dataclasses look themselves up there
-        spec.loader.exec_module(script)
+    script = load_script("evaluate_light")
     number = script.numbers("bald", 5)[-1]
     ways = {name: pipeline.completion(name) for name in ("mirror", "auto")}
     result = {}

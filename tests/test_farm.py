@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from processes import group_is_there, wait_until
 
 from holotalk_addon.errors import HoloTalkError, OptionError
 from holotalk_addon.learning import farm as farming
@@ -88,25 +89,10 @@ def squares(tmp_path):
 
     yield start
     for process in begun:
-        if process.poll() is None or _group_is_there(process):
+        if process.poll() is None or group_is_there(process):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close(), process.stderr.close()
-
-
-def _group_is_there(process):
-    try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until(done, what):
-    end = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < end, f"{what}: not within {SECONDS} s"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -156,7 +142,7 @@ def test_workers_end_though_their_clean_end_never_comes(squares, tmp_path):
     begun = {path.name.partition("_")[2] for path in tmp_path.glob("begun_*")}
     assert begun == {path.name.partition("_")[2] for path in tmp_path.glob("closed_*")}
     assert 1 <= len(begun) <= 2
-    wait_until(lambda: not _group_is_there(process), "all processes end")
+    wait_until(lambda: not group_is_there(process), "all processes end")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -171,7 +157,7 @@ def test_ctrl_c_ends_all_processes_in_silence_whenever_it_comes(squares, tmp_pat
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
     said, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, said, errors) == (130, "stopped\n", "")
-    wait_until(lambda: not _group_is_there(process), "all processes end")
+    wait_until(lambda: not group_is_there(process), "all processes end")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

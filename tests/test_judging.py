@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The harness that judges completions: its measures, its regions, and that it can be stopped."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,24 +28,8 @@ PEOPLE = 3
 
 
 @pytest.fixture(scope="module")
-def load():
-    """Imports a script of this name."""
-    monkeypatch = pytest.MonkeyPatch()
-
-    def script(name):
-        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)  # its dataclasses look themselves up there
-        spec.loader.exec_module(module)
-        return module
-
-    yield script
-    monkeypatch.undo()
-
-
-@pytest.fixture(scope="module")
-def script(load):
-    return load("evaluate_completion")
+def script(load_script):
+    return load_script("evaluate_completion")
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +210,8 @@ def test_unknown_completions_and_wrong_folders_are_told(script, folder, tmp_path
 
 
 @pytest.mark.parametrize("name", ["evaluate_hair", "evaluate_fit"])
-def test_a_wrong_folder_is_told_in_one_line(load, folder, tmp_path, capsys, name):
-    script = load(name)
+def test_a_wrong_folder_is_told_in_one_line(load_script, folder, tmp_path, capsys, name):
+    script = load_script(name)
     assert script.main(["--data", str(tmp_path)]) == 2
     assert script.main(["--data", str(folder), "--people", "4"]) == 2
     first, second = capsys.readouterr().err.splitlines()
@@ -237,9 +220,9 @@ def test_a_wrong_folder_is_told_in_one_line(load, folder, tmp_path, capsys, name
     assert "4 held-out people" in second
 
 
-def test_hair_is_measured_against_the_truth(load, people, tools):
+def test_hair_is_measured_against_the_truth(load_script, people, tools):
     """Their hair is paint, so that the head alone has their outline already."""
-    script = load("evaluate_hair")
+    script = load_script("evaluate_hair")
     found = script.measure(people[0], tools)
     assert found.views.shape == (2, len(judging.YAWS), len(script.MEASURES))
     assert found.views[0, :, 0].min() > 0.8
@@ -260,8 +243,8 @@ def test_hair_is_measured_against_the_truth(load, people, tools):
     assert f"| {found.face_mm[0]:.1f} -> {found.face_mm[1]:.1f} |" in text
 
 
-def test_people_are_lit_as_asked(load):
-    script = load("evaluate_light")
+def test_people_are_lit_as_asked(load_script):
+    script = load_script("evaluate_light")
     shots = [random_shot(np.random.default_rng(seed)) for seed in range(20)]
     assert "overcast" in {shot.kind for shot in shots}
     for shot in shots:

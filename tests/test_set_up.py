@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The set-up script: what it says when something is missing, and what it knows to be done already."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,12 +15,9 @@ SCRIPT = ROOT / "blender_scripts" / "set_up.py"
 
 
 @pytest.fixture
-def set_up():
+def set_up(load_script):
     """The script as a module, a fresh one for each test."""
-    spec = importlib.util.spec_from_file_location("set_up", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("set_up")
 
 
 def one_line(text):

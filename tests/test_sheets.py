@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The scripts that make what the network learns from, and sheets to look at."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -16,13 +15,6 @@ from holotalk_addon import assets
 from holotalk_addon.cae import stack_data
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "blender_scripts"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_stacks_are_made_once_and_anew_when_their_shard_or_the_code_is(tools, tmp_path):
@@ -54,8 +46,8 @@ def test_stacks_are_made_once_and_anew_when_their_shard_or_the_code_is(tools, tm
     assert list(output.iterdir()) == [second]
 
 
-def test_data_that_is_no_use_for_stacks_is_told(tools, tmp_path, capsys):
-    script = load("make_stacks")
+def test_data_that_is_no_use_for_stacks_is_told(load_script, tools, tmp_path, capsys):
+    script = load_script("make_stacks")
     assert script.main(["--data", str(tmp_path), "-o", str(tmp_path / "x")]) == 2
     assert "no training data" in capsys.readouterr().err
     write_made_up_truth(tools.model, tmp_path / "small", range(1), size=64)
@@ -64,8 +56,8 @@ def test_data_that_is_no_use_for_stacks_is_told(tools, tmp_path, capsys):
     assert not (tmp_path / "x").exists()
 
 
-def test_completions_are_compared_on_photos(tmp_path, capsys):
-    script = load("compare_completions")
+def test_completions_are_compared_on_photos(load_script, tmp_path, capsys):
+    script = load_script("compare_completions")
     Image.new("RGB", (300, 300), (90, 120, 90)).save(tmp_path / "wall.png")
     photos = [str(assets.demo_portrait()), str(tmp_path / "wall.png")]
     sheet = tmp_path / "sheet.png"

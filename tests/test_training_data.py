@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from processes import group_is_there, wait_until
 
 from holotalk_addon import pipeline
 from holotalk_addon.head.view import level_view
@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 SEED = 11
 YAWS = (0.0, -90.0, 40.0, 180.0)
 SIZE = 96
+RENDERED_S = 300
+"""Far more than starting Blender and rendering somebody takes, on a busy machine too."""
 
 
 @pytest.fixture(scope="module")
@@ -527,16 +529,9 @@ def alone(tmp_path_factory):
 
 def wait_for_part(folder, process):
     """Until somebody has been rendered."""
-    wait_until(lambda: any((folder / "unfinished").glob("person_*.npz")), process)
-
-
-def wait_until(done, process):
-    """Until ``done()``, which may take a running process."""
-    end = time.monotonic() + 300
-    while not done():
-        assert process is None or process.poll() is None, "it ended too soon"
-        assert time.monotonic() < end, "nothing came of it in five minutes"
-        time.sleep(0.05)
+    wait_until(
+        lambda: any((folder / "unfinished").glob("person_*.npz")), "somebody is rendered", process, RENDERED_S
+    )
 
 
 @pytest.mark.slow
@@ -585,7 +580,7 @@ def test_the_workers_of_a_scheduler_render_the_same(alone, tmp_path):
             return process
 
         scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        wait_until(place.is_file, scheduler)
+        wait_until(place.is_file, "the scheduler says where it is", scheduler, RENDERED_S)
         start("worker", "--nthreads", "1")
         address = json.loads(place.read_text())["address"]
         subprocess.run(command(folder, "--scheduler", address), env=ENVIRONMENT, check=True, timeout=600)
@@ -611,7 +606,7 @@ def test_ctrl_c_stops_workers_and_keeps_what_is_done(tmp_path):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
         said = process.communicate(timeout=120)[1]
         assert process.returncode == 130, said
-        wait_until(lambda: not group_is_there(process), None)
+        wait_until(lambda: not group_is_there(process), "all processes end", seconds=RENDERED_S)
     except BaseException:
         if group_is_there(process):
             os.killpg(process.pid, signal.SIGKILL)
@@ -619,15 +614,6 @@ def test_ctrl_c_stops_workers_and_keeps_what_is_done(tmp_path):
     assert "goes on" in said
     assert "Traceback" not in said
     assert any((folder / "unfinished").glob("person_*.npz"))
-
-
-def group_is_there(process):
-    """Whether any process is left of those that a process has started."""
-    try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 # ---------------------------------------------------------------- errors
